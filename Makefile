@@ -1,0 +1,64 @@
+# `make` alone lists the verbs. Every verb first makes .venv where it is missing.
+#
+# Variables, each given on the command line, as in `make lab PYTHON=python3.12`:
+#   PYTHON       the Python that .venv is made with, 3.11 or newer.
+#   TORCH_INDEX  the package index that torch comes from. Empty: what the platform's default index
+#                gives, which on Linux is a large CUDA build. For a CPU-only build or another CUDA
+#                version, set it to the address that the install selector on pytorch.org shows
+#                after --index-url. It is read when .venv is made; run `make clean` to change it.
+#   LAB_FLAGS    more flags for JupyterLab, as in `make lab LAB_FLAGS="--no-browser --port 9000"`.
+#   NAMES        for `make outputs`: only these notebooks, by number or name.
+#   TIMING       for `make outputs`: TIMING=1 also refreshes the cells that measure time.
+PYTHON ?= python3
+TORCH_INDEX ?=
+LAB_FLAGS ?=
+NAMES ?=
+TIMING ?=
+
+VENV := .venv
+# Windows keeps a virtual environment's programs in another folder.
+BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
+STAMP := $(VENV)/.installed
+FIRST_NOTEBOOK := notebooks/01_computational_graphs.ipynb
+
+.DEFAULT_GOAL := help
+.PHONY: help lab test outputs address benchmarks lint format clean
+
+help:  ## list the verbs
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
+
+lab: $(STAMP)  ## open the course in JupyterLab
+	@# A trusted notebook shows its committed pictures before its first run.
+	@$(BIN)/jupyter trust notebooks/*.ipynb > /dev/null
+	$(BIN)/jupyter lab $(LAB_FLAGS) $(FIRST_NOTEBOOK)
+
+test: $(STAMP)  ## run every test, the notebooks included
+	$(BIN)/python -m pytest
+
+outputs: $(STAMP)  ## run the notebooks again and keep the outputs that changed
+	$(BIN)/python tools/notebooks.py outputs $(if $(TIMING),--timing) $(NAMES)
+
+address: $(STAMP)  ## carry the repository's address from pyproject.toml into badges and set-up cells
+	$(BIN)/python tools/address.py
+
+benchmarks: $(STAMP)  ## measure the course's engine beside others
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[benchmarks]'
+	@for script in benchmarks/*.py; do $(BIN)/python "$$script" || exit 1; done
+
+lint: $(STAMP)  ## check the code and the notebooks
+	$(BIN)/python -m ruff check
+	$(BIN)/python -m ruff format --check
+
+format: $(STAMP)  ## format the code and the notebooks, and mend what can be mended
+	$(BIN)/python -m ruff check --fix
+	$(BIN)/python -m ruff format
+
+clean:  ## remove .venv and every cache
+	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis build src/*.egg-info
+	find . -name __pycache__ -prune -exec rm -rf {} +
+	find . -name .ipynb_checkpoints -prune -exec rm -rf {} +
+
+# The stamp is written last, so an installation that was interrupted is done again.
+$(STAMP): requirements.txt pyproject.toml
+	@PYTHON='$(PYTHON)' TORCH_INDEX='$(TORCH_INDEX)' sh tools/make_venv.sh $(VENV) $(BIN)/python
+	@touch $@

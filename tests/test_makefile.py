@@ -1,0 +1,187 @@
+"""The Makefile, in a copy whose Python is a small script that writes down what it is asked."""
+
+import os
+import re
+import shutil
+import subprocess
+import tomllib
+
+import pytest
+
+from notebooks import ROOT
+
+pytestmark = pytest.mark.skipif(
+    os.name == "nt" or not shutil.which("make"), reason="needs make and a POSIX shell"
+)
+
+STAMP = ".venv/.installed"
+# Answers as the Makefile's Python must: its version, its modules, `-m venv` and `-m pip`.
+FAKE_PYTHON = """#!/bin/sh
+echo "$*" >> {log}
+case "$*" in
+    *version_info*) echo {version} ;;
+    *"import venv"*) exit {venv_status} ;;
+    "-m venv --clear"*) rm -rf .venv && mkdir -p .venv/bin && cp "$0" .venv/bin/python ;;
+    "-m pip install"*) [ ! -e {offline} ] ;;
+esac
+"""
+
+
+def clean_environment():
+    """The environment without what a make around these tests hands on."""
+    handed_on = {"MAKEFLAGS", "MFLAGS", "MAKELEVEL", "TORCH_INDEX", "LAB_FLAGS", "NAMES", "TIMING"}
+    return {name: value for name, value in os.environ.items() if name not in handed_on}
+
+
+class Course:
+    """A copy of what the Makefile reads, with a fake Python."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.log = folder / "log"
+        self.offline = folder / "offline"
+        (folder / "tools").mkdir()
+        for name in ("Makefile", "requirements.txt", "pyproject.toml", "tools/make_venv.sh"):
+            shutil.copy2(ROOT / name, folder / name)
+
+    def python(self, version="3.12", venv_status=0):
+        script = self.folder / "fake_python"
+        script.write_text(
+            FAKE_PYTHON.format(
+                version=version, venv_status=venv_status, log=self.log, offline=self.offline
+            )
+        )
+        script.chmod(0o755)
+        return script
+
+    def make(self, *arguments, python=None):
+        python = python or self.python()
+        return subprocess.run(
+            ["make", *arguments, f"PYTHON={python}"],
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            env=clean_environment(),
+        )
+
+    def asked(self, what):
+        lines = self.log.read_text().splitlines() if self.log.exists() else []
+        return [line for line in lines if what in line]
+
+
+@pytest.fixture
+def course(tmp_path):
+    return Course(tmp_path)
+
+
+def test_make_alone_lists_the_verbs_and_does_nothing_else(course):
+    done = course.make()
+    listed = re.findall(r"^make (\w+) +\S", done.stdout, flags=re.MULTILINE)
+    assert listed == [
+        *("help", "lab", "test", "outputs", "address", "benchmarks", "lint", "format", "clean")
+    ]
+    assert not (course.folder / ".venv").exists()
+
+
+def test_the_first_call_installs_the_pins_and_the_course(course):
+    done = course.make(STAMP)
+    assert done.returncode == 0, done.stderr
+    (installed,) = course.asked("pip install")
+    assert installed.endswith("--requirement requirements.txt --editable .")
+    assert course.asked("-m venv")
+
+
+def test_the_second_call_installs_nothing(course):
+    course.make(STAMP)
+    course.log.unlink()
+    course.make(STAMP)
+    assert course.asked("") == []
+
+
+@pytest.mark.parametrize("name", ["requirements.txt", "pyproject.toml"])
+def test_a_changed_requirement_is_installed_into_the_same_venv(course, name):
+    course.make(STAMP)
+    course.log.unlink()
+    later = (course.folder / STAMP).stat().st_mtime + 10
+    os.utime(course.folder / name, (later, later))
+    course.make(STAMP)
+    assert len(course.asked("pip install")) == 1
+    assert course.asked("-m venv") == []
+
+
+def test_an_interrupted_installation_is_repeated(course):
+    course.offline.touch()
+    assert course.make(STAMP).returncode != 0
+    assert not (course.folder / STAMP).exists()
+    course.offline.unlink()
+    assert course.make(STAMP).returncode == 0
+    assert len(course.asked("pip install")) == 2
+
+
+def test_a_half_made_venv_is_made_again(course):
+    (course.folder / ".venv/bin").mkdir(parents=True)
+    (course.folder / ".venv/bin/python").symlink_to("/nowhere")
+    assert course.make(STAMP).returncode == 0
+    assert course.asked("-m venv --clear")
+
+
+def test_test_runs_pytest_after_the_set_up(course):
+    done = course.make("test")
+    assert done.returncode == 0, done.stderr
+    assert course.asked("")[-1] == "-m pytest"
+
+
+@pytest.mark.parametrize("version", ["2.7", "3.9", "3.10"])
+def test_a_python_that_is_too_old_gets_one_clear_line(course, version):
+    python = course.python(version)
+    done = course.make(STAMP, python=python)
+    assert done.returncode != 0
+    ours = [line for line in done.stderr.splitlines() if not line.startswith("make")]
+    assert ours == [
+        f"'{python}' is Python {version}; the course needs Python 3.11 or newer. "
+        "Choose another: make lab PYTHON=python3.12"
+    ]
+    assert not (course.folder / ".venv").exists()
+
+
+@pytest.mark.parametrize("version", ["3.11", "3.12", "3.20", "3.100"])
+def test_a_python_that_is_new_enough_is_taken(course, version):
+    assert course.make(STAMP, python=course.python(version)).returncode == 0
+
+
+def test_the_oldest_python_is_the_one_of_pyproject():
+    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    script = (ROOT / "tools/make_venv.sh").read_text(encoding="utf-8")
+    (minor,) = re.findall(r"^minimum_minor=(\d+)", script, flags=re.MULTILINE)
+    assert pyproject["project"]["requires-python"] == f">=3.{minor}"
+
+
+def test_a_missing_python_gets_one_clear_line(course):
+    done = course.make(STAMP, python="no_such_python")
+    assert done.returncode != 0
+    ours = [line for line in done.stderr.splitlines() if not line.startswith("make")]
+    assert len(ours) == 1 and ours[0].startswith("No Python runs as 'no_such_python'")
+
+
+def test_a_python_without_venv_gets_one_clear_line(course):
+    done = course.make(STAMP, python=course.python(venv_status=1))
+    assert done.returncode != 0
+    ours = [line for line in done.stderr.splitlines() if not line.startswith("make")]
+    assert len(ours) == 1 and "lacks the modules venv or ensurepip" in ours[0]
+    assert "apt install python3.12-venv" in ours[0]
+
+
+def test_torch_comes_from_the_chosen_index_before_the_rest(course):
+    course.make(STAMP, "TORCH_INDEX=https://example.org/cpu")
+    first, second = course.asked("pip install")
+    pin = re.search(r"^torch==\S+", (ROOT / "requirements.txt").read_text(), flags=re.MULTILINE)[0]
+    assert first.endswith(f"--index-url https://example.org/cpu {pin}")
+    assert "--index-url" not in second
+
+
+def test_clean_removes_what_make_made(course):
+    course.make(STAMP)
+    (course.folder / "src").mkdir()
+    course.make("clean")
+    assert not (course.folder / ".venv").exists()
+    assert (course.folder / "requirements.txt").exists()
