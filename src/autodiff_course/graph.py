@@ -1,0 +1,724 @@
+"""A number that remembers how it was made, and the two sweeps over what it remembers.
+
+`Scalar` records a computation as a graph while Python runs it. Everything else in this file is a
+plain function over that graph: put its nodes in order, carry derivatives forward or backward along
+its edges, list or count its paths. Only the standard library is used.
+
+An *edge* runs from an operand (the *parent*) to the result (the *child*) and carries the *local
+derivative* of the result with respect to that operand. Constants are not nodes: the graph of
+``b + 1`` has one edge, from ``b``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from numbers import Real
+from typing import NamedTuple
+
+__all__ = [
+    "Edge",
+    "OperationCounts",
+    "Path",
+    "Scalar",
+    "Step",
+    "count_operations",
+    "count_paths",
+    "forward_sweep",
+    "gradient",
+    "paths",
+    "reverse_sweep",
+    "topological_order",
+]
+
+
+# Local rules: plain floats in; the value and its local derivatives out.
+
+
+def _add(x, y):
+    return x + y, 1.0, 1.0
+
+
+def _subtract(x, y):
+    return x - y, 1.0, -1.0
+
+
+def _multiply(x, y):
+    return x * y, y, x
+
+
+def _divide(x, y):
+    quotient = x / y
+    return quotient, 1.0 / y, -quotient / y
+
+
+def _power(x, n):
+    value = x**n
+    if isinstance(value, complex):
+        raise ValueError("a negative number has no real power with a fractional exponent")
+    if x == 0.0:
+        # Python refuses 0 ** -0.5, and 0 * inf would be NaN where the derivative is 0 or infinite.
+        slope = 0.0 if n == 0 or n > 1 else 1.0 if n == 1 else math.inf
+    else:
+        slope = n * x ** (n - 1)
+    by_exponent = value * math.log(x) if x > 0.0 else 0.0 if x == 0.0 else math.nan
+    return value, slope, by_exponent
+
+
+def _negate(x):
+    return -x, -1.0
+
+
+def _absolute(x):
+    return abs(x), math.copysign(1.0, x) if x else 0.0
+
+
+def _exp(x):
+    value = math.exp(x)
+    return value, value
+
+
+def _log(x):
+    return math.log(x), 1.0 / x
+
+
+def _sqrt(x):
+    value = math.sqrt(x)
+    return value, 0.5 / value if value else math.inf
+
+
+def _sin(x):
+    return math.sin(x), math.cos(x)
+
+
+def _cos(x):
+    return math.cos(x), -math.sin(x)
+
+
+def _tanh(x):
+    value = math.tanh(x)
+    return value, 1.0 - value * value
+
+
+def _relu(x):
+    # Written so that a NaN stays a NaN, as in torch.
+    return (0.0, 0.0) if x <= 0.0 else (x, 1.0)
+
+
+def _unary_operator(operation, rule):
+    def operator(self):
+        try:
+            value, slope = rule(self.value)
+        except (ValueError, OverflowError) as error:
+            raise type(error)(f"{operation} of {self.value!r}: {error}") from None
+        return _record(value, operation, (self,), (self,), (slope,))
+
+    operator.__doc__ = f"Record {operation} of this number."
+    return operator
+
+
+def _binary_operators(operation, rule):
+    """Return the method for ``self op other`` and the one for ``other op self``."""
+
+    def apply(x, y):
+        try:
+            return rule(x, y)
+        except (ValueError, OverflowError, ZeroDivisionError) as error:
+            raise type(error)(f"{x!r} {operation} {y!r}: {error}") from None
+
+    def operator(self, other):
+        if isinstance(other, Scalar):
+            value, left, right = apply(self.value, other.value)
+            both = (self, other)
+            return _record(value, operation, both, both, (left, right))
+        if isinstance(other, Real):
+            # float(): a NumPy float32 would otherwise pull the result down to its own precision.
+            value, left, _ = apply(self.value, float(other))
+            return _record(value, operation, (self, other), (self,), (left,))
+        return NotImplemented
+
+    def reflected(self, other):
+        if isinstance(other, Real):
+            value, _, right = apply(float(other), self.value)
+            return _record(value, operation, (other, self), (self,), (right,))
+        return NotImplemented
+
+    return operator, reflected
+
+
+class Scalar:
+    """A real number that remembers the operation and the operands it came from.
+
+    Supports ``+ - * / **``, unary minus and ``abs`` with numbers on either side, and the methods
+    ``exp``, ``log``, ``sqrt``, ``sin``, ``cos``, ``tanh`` and ``relu``. The same Python function
+    therefore runs on a `Scalar` and on a `torch.Tensor`.
+
+    Parameters
+    ----------
+    value : int or float
+        The number; kept as a Python float (float64).
+    name : str, optional
+        What pictures and tables call this node.
+
+    Attributes
+    ----------
+    value : float
+        The primal value.
+    operation : str
+        ``"+"``, ``"sin"``, ...; empty for an input.
+    operands : tuple of Scalar, int or float
+        What the operation was applied to, in order, constants included.
+    parents : tuple of Scalar
+        The operands that are nodes. A node used twice stands here twice.
+    local_derivatives : tuple of float
+        One per parent: the derivative of this value with respect to that operand alone.
+    name : str or None
+        May be set later, for example with `named`.
+
+    Raises
+    ------
+    TypeError
+        If `value` is not a real number.
+    ValueError, ZeroDivisionError, OverflowError
+        By an operation outside its domain or the range of a float (``log`` of 0, division by 0,
+        ``0 ** -1``, ``exp(1000)``). The message names the operation and its operands.
+
+    Notes
+    -----
+    Where a derivative does not exist the convention is that of PyTorch: 0 for ``relu`` and ``abs``
+    at 0, infinity for ``sqrt`` and for ``x ** p`` with 0 < p < 1 at 0, 0 for ``x ** 0``, and 0 for
+    the exponent of ``0 ** y``. Where PyTorch would go on with NaN or infinity as a *value*, an
+    error is raised.
+
+    Each operation costs its own arithmetic plus that of its local derivatives, at once.
+
+    Examples
+    --------
+    >>> a, b = Scalar(2.0, name="a"), Scalar(1.0, name="b")
+    >>> e = (a + b) * (b + 1)
+    >>> e
+    Scalar(6.0, operation='*')
+    >>> gradient(e, (a, b))
+    (2.0, 5.0)
+    """
+
+    __slots__ = ("local_derivatives", "name", "operands", "operation", "parents", "value")
+
+    def __init__(self, value: float, name: str | None = None) -> None:
+        if not isinstance(value, Real):
+            raise TypeError(f"value must be an int or a float, got {type(value).__name__}")
+        self.value = float(value)
+        self.operation = ""
+        self.operands = self.parents = self.local_derivatives = ()
+        self.name = name
+
+    def named(self, name: str) -> Scalar:
+        """Set `name` and return the same node, so that a line can make it and name it.
+
+        Examples
+        --------
+        >>> (Scalar(2.0) * 3).named("y")
+        Scalar(6.0, name='y', operation='*')
+        """
+        self.name = name
+        return self
+
+    def __repr__(self) -> str:
+        name = f", name={self.name!r}" if self.name else ""
+        operation = f", operation={self.operation!r}" if self.operation else ""
+        return f"Scalar({self.value!r}{name}{operation})"
+
+    __add__, __radd__ = _binary_operators("+", _add)
+    __sub__, __rsub__ = _binary_operators("-", _subtract)
+    __mul__, __rmul__ = _binary_operators("*", _multiply)
+    __truediv__, __rtruediv__ = _binary_operators("/", _divide)
+    _pow, _reflected_pow = _binary_operators("**", _power)
+
+    def __pow__(self, exponent):
+        if isinstance(exponent, Scalar):
+            _refuse_negative_base(self.value, exponent)
+        return self._pow(exponent)
+
+    def __rpow__(self, base):
+        if isinstance(base, Real):
+            _refuse_negative_base(base, self)
+        return self._reflected_pow(base)
+
+    __neg__ = _unary_operator("neg", _negate)
+    __abs__ = _unary_operator("abs", _absolute)
+    exp = _unary_operator("exp", _exp)
+    log = _unary_operator("log", _log)
+    sqrt = _unary_operator("sqrt", _sqrt)
+    sin = _unary_operator("sin", _sin)
+    cos = _unary_operator("cos", _cos)
+    tanh = _unary_operator("tanh", _tanh)
+    relu = _unary_operator("relu", _relu)
+
+
+def _refuse_negative_base(base, exponent):
+    # With a constant exponent (-2) ** 3 is fine; with a variable one it has no derivative.
+    if base < 0:
+        raise ValueError(
+            f"{base!r} ** {exponent.value!r}: with a Scalar as exponent the base must not be "
+            "negative; give a whole exponent as an int"
+        )
+
+
+def _record(value, operation, operands, parents, local_derivatives):
+    # Skips the checks of Scalar(...): what arrives here has been computed, not typed.
+    node = Scalar.__new__(Scalar)
+    node.value = value
+    node.operation = operation
+    node.operands = operands
+    node.parents = parents
+    node.local_derivatives = local_derivatives
+    node.name = None
+    return node
+
+
+class Edge(NamedTuple):
+    """The edge over which `child` uses `parent` as its operand number `position`.
+
+    The position tells the two edges of ``x * x`` apart. It counts parents, not constants.
+    """
+
+    parent: Scalar
+    child: Scalar
+    position: int
+
+    @property
+    def local_derivative(self) -> float:
+        """The derivative of the child with respect to this operand alone."""
+        return self.child.local_derivatives[self.position]
+
+
+class Step(NamedTuple):
+    """One step of a sweep: what arrives at a node, over which edge, and what the node then holds.
+
+    Attributes
+    ----------
+    node : Scalar
+        The node whose tangent (forward) or adjoint (reverse) changes.
+    edge : Edge or None
+        Where the contribution came along; None for a seed.
+    sent : float
+        The tangent or adjoint at the other end of the edge; for a seed, the seed.
+    arrived : float
+        ``sent`` times the local derivative of the edge.
+    total : float
+        What `node` holds after this step.
+    """
+
+    node: Scalar
+    edge: Edge | None
+    sent: float
+    arrived: float
+    total: float
+
+
+class Path(NamedTuple):
+    """A way along edges from `source` to a target; no edges when the two are the same node."""
+
+    source: Scalar
+    edges: tuple[Edge, ...]
+
+    @property
+    def nodes(self) -> tuple[Scalar, ...]:
+        """The nodes on the path, source first."""
+        return (self.source, *(edge.child for edge in self.edges))
+
+    @property
+    def product(self) -> float:
+        """The product of the local derivatives along the path."""
+        return math.prod((edge.local_derivative for edge in self.edges), start=1.0)
+
+
+class OperationCounts(NamedTuple):
+    """What evaluating a graph and sweeping over it costs, exactly.
+
+    Attributes
+    ----------
+    operations : int
+        Operations of the function itself (nodes that are not inputs).
+    edges : int
+        Edges, each visited once by either sweep.
+    forward_multiplications, forward_additions : int
+        Of one forward sweep. A tangent that is 0 is multiplied like any other.
+    reverse_multiplications, reverse_additions : int
+        Of one reverse sweep. The first contribution to a node is stored, the others are added.
+    """
+
+    operations: int
+    edges: int
+    forward_multiplications: int
+    forward_additions: int
+    reverse_multiplications: int
+    reverse_additions: int
+
+
+def topological_order(output: Scalar | Sequence[Scalar]) -> list[Scalar]:
+    """List every node that `output` depends on, parents before children.
+
+    Parameters
+    ----------
+    output : Scalar or sequence of Scalar
+        One output, or several of one graph.
+
+    Returns
+    -------
+    list of Scalar
+        Each node once, in an order that depends only on how the graph was built.
+
+    Raises
+    ------
+    TypeError
+        If `output` is neither a Scalar nor a sequence of them.
+
+    Notes
+    -----
+    Visits each edge once. Nothing recurses, so a chain of any length works.
+
+    Examples
+    --------
+    >>> a = Scalar(2.0, name="a")
+    >>> [node.value for node in topological_order(a * a + 1)]
+    [2.0, 4.0, 5.0]
+    """
+    stack = list(_as_scalars("output", output))
+    stack.reverse()
+    opened = set()
+    order = {}  # a dict keeps insertion order and answers "is it in?" at once
+    while stack:
+        node = stack[-1]
+        if node in opened:
+            order[stack.pop()] = None
+        else:
+            opened.add(node)
+            stack.extend(parent for parent in reversed(node.parents) if parent not in opened)
+    return list(order)
+
+
+def forward_sweep(
+    output: Scalar | Sequence[Scalar], wrt: Scalar | Mapping[Scalar, float]
+) -> Iterator[Step]:
+    """Carry the tangent of one input forward, edge by edge, to the output.
+
+    Parameters
+    ----------
+    output : Scalar or sequence of Scalar
+        Where to stop: every node that these depend on is visited.
+    wrt : Scalar or mapping of Scalar to float
+        The input to differentiate with respect to (its tangent is seeded with 1), or a direction:
+        the seeds of several inputs at once. An intermediate node may be seeded too; it is then
+        treated as an input.
+
+    Yields
+    ------
+    Step
+        One for the seed of each input (0 for those not in `wrt`), then one per edge, in
+        topological order. A node holds its tangent after its last step.
+
+    Raises
+    ------
+    TypeError
+        If `output` or `wrt` is not made of Scalars.
+
+    Notes
+    -----
+    One sweep costs one multiplication per edge and gives the derivative of *every* node with
+    respect to *one* direction; see `count_operations`.
+
+    References
+    ----------
+    A. Griewank and A. Walther, "Evaluating Derivatives", 2nd ed., SIAM, 2008, section 3.1.
+
+    Examples
+    --------
+    >>> a, b = Scalar(2.0), Scalar(1.0)
+    >>> e = (a + b) * (b + 1)
+    >>> *_, last = forward_sweep(e, wrt=b)
+    >>> last.node is e, last.total
+    (True, 5.0)
+    """
+    order, seeds = topological_order(output), _as_seeds("wrt", wrt)
+    return _forward_steps(order, seeds)
+
+
+def _forward_steps(order, seeds):
+    tangents = {}
+    for node in order:
+        if node in seeds or not node.parents:
+            total = seeds.get(node, 0.0)
+            yield Step(node, None, total, total, total)
+        else:
+            total = 0.0
+            for position, parent in enumerate(node.parents):
+                sent = tangents[parent]
+                arrived = sent * node.local_derivatives[position]
+                total += arrived
+                yield Step(node, Edge(parent, node, position), sent, arrived, total)
+        tangents[node] = total
+
+
+def reverse_sweep(output: Scalar | Mapping[Scalar, float]) -> Iterator[Step]:
+    """Carry the adjoint of the output backward, edge by edge, to every input.
+
+    Parameters
+    ----------
+    output : Scalar or mapping of Scalar to float
+        The node to differentiate (its adjoint is seeded with 1), or weights: the seeds of several
+        outputs at once.
+
+    Yields
+    ------
+    Step
+        One per seed, then one per edge, against topological order. A node holds its adjoint, the
+        derivative of the output with respect to it, once all edges out of it have been visited.
+
+    Raises
+    ------
+    TypeError
+        If `output` is not made of Scalars.
+
+    Notes
+    -----
+    One sweep costs one multiplication per edge and gives the derivative of *one* output with
+    respect to *every* node; see `count_operations`.
+
+    References
+    ----------
+    A. Griewank and A. Walther, "Evaluating Derivatives", 2nd ed., SIAM, 2008, section 3.2.
+
+    Examples
+    --------
+    >>> a, b = Scalar(2.0), Scalar(1.0)
+    >>> adjoint = {step.node: step.total for step in reverse_sweep((a + b) * (b + 1))}
+    >>> adjoint[a], adjoint[b]
+    (2.0, 5.0)
+    """
+    seeds = _as_seeds("output", output)
+    return _reverse_steps(topological_order(tuple(seeds)), seeds)
+
+
+def _reverse_steps(order, seeds):
+    adjoints = dict.fromkeys(order, 0.0)
+    for node, seed in seeds.items():
+        adjoints[node] = seed
+        yield Step(node, None, seed, seed, seed)
+    for node in reversed(order):
+        sent = adjoints[node]
+        for position, parent in enumerate(node.parents):
+            arrived = sent * node.local_derivatives[position]
+            adjoints[parent] += arrived
+            yield Step(parent, Edge(parent, node, position), sent, arrived, adjoints[parent])
+
+
+def gradient(output: Scalar, inputs: Scalar | Sequence[Scalar]) -> float | tuple[float, ...]:
+    """Differentiate `output` with respect to each of `inputs` by one reverse sweep.
+
+    Parameters
+    ----------
+    output : Scalar
+        The node to differentiate.
+    inputs : Scalar or sequence of Scalar
+        The nodes to differentiate with respect to. Where `output` does not depend on one of them,
+        its derivative is 0.
+
+    Returns
+    -------
+    float or tuple of float
+        A float for a single Scalar, else one float per input, in order.
+
+    Raises
+    ------
+    TypeError
+        If `output` or `inputs` is not made of Scalars.
+
+    Notes
+    -----
+    Costs one reverse sweep, whatever the number of inputs.
+
+    Examples
+    --------
+    >>> x = Scalar(3.0)
+    >>> gradient(x * x, x)
+    6.0
+    """
+    if not isinstance(output, Scalar):
+        raise TypeError(f"output must be a Scalar, got {type(output).__name__}")
+    wanted = _as_scalars("inputs", inputs)
+    # The sweep of reverse_sweep without a record of each step: a test holds the two together.
+    adjoints = {output: 1.0}
+    for node in reversed(topological_order(output)):
+        adjoint = adjoints[node]
+        for parent, local in zip(node.parents, node.local_derivatives, strict=True):
+            adjoints[parent] = adjoints.get(parent, 0.0) + adjoint * local
+    derivatives = tuple(adjoints.get(node, 0.0) for node in wanted)
+    return derivatives[0] if isinstance(inputs, Scalar) else derivatives
+
+
+def count_paths(source: Scalar, target: Scalar) -> int:
+    """Count the paths from `source` to `target` without listing them.
+
+    Parameters
+    ----------
+    source, target : Scalar
+        Where the paths start and end.
+
+    Returns
+    -------
+    int
+        Exact, however large; 1 when the two are the same node, 0 when `target` does not depend on
+        `source`.
+
+    Raises
+    ------
+    TypeError
+        If `source` or `target` is not a Scalar.
+
+    Notes
+    -----
+    One sweep: the number of paths to a node is the sum of the numbers of paths to its parents.
+
+    Examples
+    --------
+    >>> x = Scalar(1.0)
+    >>> y = x
+    >>> for _ in range(60):
+    ...     y = y + y
+    >>> count_paths(x, y) == 2**60
+    True
+    """
+    return _paths_to_each_node(source, target)[target]
+
+
+def _paths_to_each_node(source, target):
+    for argument, node in (("source", source), ("target", target)):
+        if not isinstance(node, Scalar):
+            raise TypeError(f"{argument} must be a Scalar, got {type(node).__name__}")
+    counts = {}
+    for node in topological_order(target):
+        counts[node] = 1 if node is source else sum(counts[parent] for parent in node.parents)
+    return counts
+
+
+def paths(source: Scalar, target: Scalar, limit: int = 1000) -> list[Path]:
+    """List every path from `source` to `target`.
+
+    The derivative of `target` with respect to `source` is the sum of the products along them.
+
+    Parameters
+    ----------
+    source, target : Scalar
+        Where the paths start and end.
+    limit : int, optional
+        The largest number of paths to list.
+
+    Returns
+    -------
+    list of Path
+        In the order of the operands; one path without edges when the two are the same node.
+
+    Raises
+    ------
+    TypeError
+        If `source` or `target` is not a Scalar.
+    ValueError
+        If there are more than `limit` paths. They are counted first, so the answer is immediate.
+
+    Notes
+    -----
+    Costs the total length of all paths, which can grow exponentially with the graph.
+
+    Examples
+    --------
+    >>> a, b = Scalar(2.0), Scalar(1.0)
+    >>> [path.product for path in paths(b, (a + b) * (b + 1))]
+    [2.0, 3.0]
+    """
+    counts = _paths_to_each_node(source, target)
+    if counts[target] > limit:
+        raise ValueError(
+            f"there are {counts[target]} paths and limit is {limit}: listing them all is what a "
+            "sweep avoids. Use gradient(target, source) for their sum, or count_paths."
+        )
+    return list(_walk_back(source, target, counts))
+
+
+def _walk_back(source, target, counts):
+    # From the target towards the source, only through nodes that the source leads to. The edges
+    # walked so far are a linked list (edge, rest): a step costs the same on a path of any length.
+    stack = [(target, None)] if counts[target] else []
+    while stack:
+        node, walked = stack.pop()
+        if node is source:
+            yield Path(source, _unlink(walked))
+            continue
+        for position in reversed(range(len(node.parents))):
+            parent = node.parents[position]
+            if counts[parent]:
+                stack.append((parent, (Edge(parent, node, position), walked)))
+
+
+def _unlink(linked):
+    items = []
+    while linked is not None:
+        item, linked = linked
+        items.append(item)
+    return tuple(items)
+
+
+def count_operations(output: Scalar) -> OperationCounts:
+    """Count what evaluating `output` and one sweep in either direction cost.
+
+    Parameters
+    ----------
+    output : Scalar
+        The output of the graph.
+
+    Returns
+    -------
+    OperationCounts
+        Exact counts. Those of the local derivatives, computed with the function, are not included.
+
+    Raises
+    ------
+    TypeError
+        If `output` is not a Scalar.
+
+    Examples
+    --------
+    >>> a, b = Scalar(2.0), Scalar(1.0)
+    >>> counts = count_operations((a + b) * (b + 1))
+    >>> counts.operations, counts.edges, counts.reverse_additions
+    (3, 5, 1)
+    """
+    if not isinstance(output, Scalar):
+        raise TypeError(f"output must be a Scalar, got {type(output).__name__}")
+    order = topological_order(output)
+    edges = sum(len(node.parents) for node in order)
+    operations = sum(1 for node in order if node.parents)
+    return OperationCounts(
+        operations=operations,
+        edges=edges,
+        forward_multiplications=edges,
+        forward_additions=edges - operations,
+        reverse_multiplications=edges,
+        # Every node but the output receives at least one contribution, which needs no addition.
+        reverse_additions=edges - (len(order) - 1),
+    )
+
+
+def _as_scalars(argument, nodes):
+    nodes = (nodes,) if isinstance(nodes, Scalar) else nodes
+    if not isinstance(nodes, Sequence) or not all(isinstance(node, Scalar) for node in nodes):
+        raise TypeError(f"{argument} must be a Scalar or a sequence of Scalars, got {nodes!r}")
+    return nodes
+
+
+def _as_seeds(argument, seeds):
+    if isinstance(seeds, Scalar):
+        return {seeds: 1.0}
+    if isinstance(seeds, Mapping) and all(isinstance(node, Scalar) for node in seeds):
+        return {node: float(seed) for node, seed in seeds.items()}
+    raise TypeError(f"{argument} must be a Scalar or a mapping of Scalars to floats, got {seeds!r}")
