@@ -1,0 +1,540 @@
+"""What must hold for every notebook of the course.
+
+Each check takes a notebook and returns its faults in plain words; an empty list means that there
+is none. `faults` runs them all, and `compare_outputs` compares committed outputs with fresh ones.
+"""
+
+from __future__ import annotations
+
+import getpass
+import re
+import socket
+from collections import Counter
+from collections.abc import Callable, Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+from nbformat import NotebookNode
+from nbformat.validator import iter_validate
+
+from address import repository, setup_cell
+from notebooks import ROOT, cell_name, normalise, tags
+
+MOST_CODE_LINES = 15
+SLIDE_TYPES = {"slide", "subslide", "fragment", "skip", "notes", "-"}
+RASTER_IMAGES = ("image/png", "image/jpeg", "image/gif")
+VOID_ELEMENTS = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "wbr"}
+
+
+# --- Walking through a notebook -------------------------------------------------------------------
+
+
+def _cells(nb: NotebookNode, cell_type: str) -> Iterator[tuple[str, NotebookNode]]:
+    """Yield the name and the cell of every cell of a type."""
+    for index, cell in enumerate(nb.cells):
+        if cell.cell_type == cell_type:
+            yield cell_name(nb, index), cell
+
+
+def _outputs(nb: NotebookNode) -> Iterator[tuple[str, NotebookNode]]:
+    """Yield every output, with a name for it."""
+    for name, cell in _cells(nb, "code"):
+        for number, output in enumerate(cell.outputs, start=1):
+            yield f"{name}, output {number}", output
+
+
+def _output_texts(output: NotebookNode) -> Iterator[str]:
+    """Yield every text of an output that a reader sees or a page's source holds."""
+    if output.output_type == "stream":
+        yield output.text
+    elif output.output_type == "error":
+        yield "\n".join([output.ename, output.evalue, *output.traceback])
+    else:
+        for mime, value in output.data.items():
+            if mime not in RASTER_IMAGES:
+                yield value if isinstance(value, str) else repr(value)
+
+
+def _tokens(source: str) -> Iterator[Token]:
+    """Yield the tokens of a Markdown text, the nested ones included."""
+    for token in MarkdownIt().parse(source):
+        yield token
+        yield from token.children or ()
+
+
+def _headings(nb: NotebookNode) -> Iterator[tuple[str, NotebookNode, int, str]]:
+    """Yield the name of the cell, the cell, the level and the text of every heading."""
+    for name, cell in _cells(nb, "markdown"):
+        tokens = MarkdownIt().parse(cell.source)
+        for opening, inline in zip(tokens, tokens[1:], strict=False):
+            if opening.type == "heading_open":
+                yield name, cell, int(opening.tag[1:]), inline.content
+
+
+# --- Reading HTML and SVG -------------------------------------------------------------------------
+
+
+class _Element:
+    """An element of an HTML page: its tag, its attributes, its text and what it contains."""
+
+    def __init__(self, tag: str, attributes: dict[str, str]):
+        self.tag = tag
+        self.attributes = attributes
+        self.children: list[_Element | str] = []
+
+    def elements(self) -> Iterator[_Element]:
+        """Yield the element and everything in it, in the order of the page."""
+        yield self
+        for child in self.children:
+            if isinstance(child, _Element):
+                yield from child.elements()
+
+    def text(self) -> str:
+        """Return all the text in the element."""
+        return "".join(c if isinstance(c, str) else c.text() for c in self.children)
+
+
+class _TreeBuilder(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.root = _Element("", {})
+        self._open = [self.root]
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_startendtag(tag, attrs)
+        if tag not in VOID_ELEMENTS:
+            self._open.append(self._open[-1].children[-1])
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        attributes = {name: value or "" for name, value in attrs}
+        self._open[-1].children.append(_Element(tag, attributes))
+
+    def handle_endtag(self, tag: str) -> None:
+        # An end without a beginning is ignored, as browsers do.
+        for depth in range(len(self._open) - 1, 0, -1):
+            if self._open[depth].tag == tag:
+                del self._open[depth:]
+                return
+
+    def handle_data(self, data: str) -> None:
+        if data.strip():
+            self._open[-1].children.append(data)
+
+
+def _parse_html(text: str) -> _Element:
+    builder = _TreeBuilder()
+    builder.feed(text)
+    builder.close()
+    return builder.root
+
+
+def _outermost_svgs(element: _Element) -> Iterator[_Element]:
+    if element.tag == "svg":
+        yield element
+        return
+    for child in element.children:
+        if isinstance(child, _Element):
+            yield from _outermost_svgs(child)
+
+
+def _svg_title(svg: _Element) -> str:
+    """Return the title of a whole picture; the titles of its parts lie deeper."""
+    for child in svg.children:
+        if isinstance(child, _Element) and child.tag == "title":
+            return child.text().strip()
+    return ""
+
+
+# --- The checks -----------------------------------------------------------------------------------
+
+
+def valid_format(nb: NotebookNode) -> list[str]:
+    """Check that the notebook follows the notebook format, and that no two cells share an id."""
+    faults = [f"not a valid notebook: {error.message}" for error in iter_validate(nb)]
+    if (nb.get("nbformat"), nb.get("nbformat_minor")) < (4, 5):
+        faults.append("the notebook's format is older than 4.5, which gave cells their ids")
+    ids = Counter(cell.get("id") for cell in nb.cells)
+    faults += [f"{count} cells have the id {id_!r}" for id_, count in ids.items() if count > 1]
+    return faults
+
+
+def metadata_is_normalised(nb: NotebookNode) -> list[str]:
+    """Check that no metadata depends on the editor, the machine or the run."""
+    normal = normalise(nb)
+    faults = []
+    if nb.metadata != normal.metadata:
+        faults.append("the notebook's metadata is not normalised; `make outputs` does it")
+    for index, (cell, expected) in enumerate(zip(nb.cells, normal.cells, strict=True)):
+        differing = [key for key in expected if cell.get(key) != expected[key]]
+        if differing:
+            faults.append(
+                f"{cell_name(nb, index)}: not normalised ({', '.join(differing)}); "
+                "`make outputs` does it"
+            )
+    return faults
+
+
+# A path counts where it begins: the "/home/" in https://example.org/home/ is none.
+_PATHS = re.compile(
+    r"(?<![\w.-])/(?:home|Users|root|tmp|usr|var|opt|private)/[^\s'\"`<>]*"
+    r"|\b(?:site|dist)-packages\b"
+    r"|\b[A-Za-z]:\\{1,2}(?:Users|Windows|Program|Temp|Python|Anaconda)\w*",
+)
+_MEMORY_ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]{4,}")
+
+
+def machine_names() -> list[str]:
+    """Return this machine's and this user's name, unless they may be ordinary words.
+
+    "root" and "vm" stand in many a text. A name counts where it is long, or where it holds a
+    digit or a hyphen.
+    """
+    names = {socket.gethostname(), socket.gethostname().split(".")[0], getpass.getuser()}
+    return sorted(n for n in names if len(n) >= 6 or (len(n) >= 3 and re.search(r"[\d-]", n)))
+
+
+def _machine_traces(text: str) -> Iterator[str]:
+    for match in _PATHS.finditer(text):
+        yield f"the path {match[0]!r}"
+    for match in _MEMORY_ADDRESS.finditer(text):
+        yield f"the memory address {match[0]!r}"
+
+
+def no_trace_of_the_machine(nb: NotebookNode) -> list[str]:
+    """Check for absolute paths, memory addresses and, in outputs, the names of the machine."""
+    faults = []
+    for index, cell in enumerate(nb.cells):
+        name = cell_name(nb, index)
+        faults += [f"{name}, source: {trace}" for trace in _machine_traces(cell.source)]
+    for name, output in _outputs(nb):
+        for text in _output_texts(output):
+            faults += [f"{name}: {trace}" for trace in _machine_traces(text)]
+            for machine in machine_names():
+                if re.search(rf"(?<![\w-]){re.escape(machine)}(?![\w-])", text):
+                    faults.append(f"{name}: the name {machine!r} of this machine or user")
+    return faults
+
+
+def one_title(nb: NotebookNode) -> list[str]:
+    """Check that the first cell holds the title, the only heading of level 1."""
+    titles = [(name, text) for name, _, level, text in _headings(nb) if level == 1]
+    if not titles:
+        return ["there is no title (a heading of level 1)"]
+    faults = [f"{name}: a second title, {text!r}" for name, text in titles[1:]]
+    if titles[0][0] != cell_name(nb, 0):
+        faults.append(f"{titles[0][0]}: the title {titles[0][1]!r} is not in the first cell")
+    return faults
+
+
+def headings_are_numbered(nb: NotebookNode) -> list[str]:
+    """Check that sections are numbered ``## 1. `` and so on, without gaps.
+
+    A subsection needs no number; where it has one, it is ``### 1.1 ``.
+    """
+    faults = []
+    section = subsection = 0
+    previous = 1
+    for name, _, level, text in _headings(nb):
+        if level > previous + 1:
+            faults.append(f"{name}: {text!r} has level {level} below a heading of level {previous}")
+        previous = level
+        if level == 2:
+            section, subsection = section + 1, 0
+            if not text.startswith(f"{section}. "):
+                faults.append(f"{name}: expected the heading '## {section}. ...', got {text!r}")
+        elif level == 3 and re.match(r"\d", text):
+            subsection += 1
+            number = f"{section}.{subsection}"
+            if not text.startswith(f"{number} "):
+                faults.append(f"{name}: expected the heading '### {number} ...', got {text!r}")
+    if section == 0:
+        faults.append("there is no section (a heading of level 2)")
+    return faults
+
+
+def setup_cell_is_shared(nb: NotebookNode) -> list[str]:
+    """Check that one cell is tagged ``setup``, and is the same in every notebook."""
+    found = [(name, cell) for name, cell in _cells(nb, "code") if "setup" in tags(cell)]
+    if len(found) != 1:
+        return [f"expected one code cell tagged 'setup', got {len(found)}"]
+    name, cell = found[0]
+    if cell.source != setup_cell(repository()):
+        return [f"{name}: the set-up cell is not the one that `make address` writes"]
+    return []
+
+
+def pictures_have_alt_text(nb: NotebookNode) -> list[str]:
+    """Check that every picture in an output has a text that says what it shows."""
+    faults = []
+    for name, output in _outputs(nb):
+        data = output.get("data", {})
+        for mime in RASTER_IMAGES:
+            if mime in data and not output.metadata.get(mime, {}).get("alt", "").strip():
+                faults.append(f"{name}: {mime} without alt text in its metadata")
+        page = _parse_html(data.get("text/html", ""))
+        faults += [f"{name}: {fault}" for fault in _html_picture_faults(page)]
+        svg = data.get("image/svg+xml")
+        if svg is not None and not any(map(_svg_title, _outermost_svgs(_parse_html(svg)))):
+            faults.append(f"{name}: image/svg+xml without a <title>")
+    return faults
+
+
+def _html_picture_faults(page: _Element) -> Iterator[str]:
+    for element in page.elements():
+        if element.tag == "img" and not element.attributes.get("alt", "").strip():
+            yield "an <img> without alt text"
+    for svg in _outermost_svgs(page):
+        if svg.attributes.get("role") != "img":
+            yield 'an <svg> without role="img"'
+        if not (svg.attributes.get("aria-label", "").strip() or _svg_title(svg)):
+            yield "an <svg> with neither aria-label nor <title>"
+
+
+def _markdown_images(source: str) -> Iterator[tuple[str, str]]:
+    """Yield the alt text and the source of every picture of a Markdown text."""
+    for token in _tokens(source):
+        if token.type == "image":
+            yield token.content, str(token.attrs.get("src", ""))
+        elif token.type in ("html_block", "html_inline"):
+            for element in _parse_html(token.content).elements():
+                if element.tag == "img":
+                    yield element.attributes.get("alt", ""), element.attributes.get("src", "")
+
+
+def markdown_images_are_sound(nb: NotebookNode, folder: Path = ROOT / "notebooks") -> list[str]:
+    """Check that a Markdown cell's picture has alt text, and that its file or attachment exists."""
+    faults = []
+    for name, cell in _cells(nb, "markdown"):
+        for alt, source in _markdown_images(cell.source):
+            if not alt.strip():
+                faults.append(f"{name}: the picture {source!r} has no alt text")
+            if source.startswith("attachment:"):
+                if source.removeprefix("attachment:") not in cell.get("attachments", {}):
+                    faults.append(f"{name}: there is no {source!r}")
+            elif not re.match(r"[a-z]+:", source) and not (folder / source).is_file():
+                faults.append(f"{name}: there is no file {source!r}")
+    return faults
+
+
+def slides_are_marked(nb: NotebookNode) -> list[str]:
+    """Check that a section opens a slide, and a second code cell on a slide says where it goes."""
+    faults = []
+    headed = {name: level for name, _, level, _ in reversed(list(_headings(nb))) if level <= 2}
+    code_on_slide = 0
+    for index, cell in enumerate(nb.cells):
+        name = cell_name(nb, index)
+        slide_type = cell.metadata.get("slideshow", {}).get("slide_type")
+        if slide_type is not None and slide_type not in SLIDE_TYPES:
+            faults.append(f"{name}: {slide_type!r} is not a slide type")
+        if name in headed and slide_type != "slide":
+            faults.append(f"{name}: its heading does not open a slide (slide_type 'slide')")
+        if slide_type in ("slide", "subslide"):
+            code_on_slide = 0
+        if cell.cell_type == "code":
+            code_on_slide += 1
+            if code_on_slide > 1 and slide_type is None:
+                faults.append(f"{name}: a second code cell on one slide, without a slide type")
+    return faults
+
+
+def code_cells_are_short(nb: NotebookNode) -> list[str]:
+    """Check that a code cell has at most 15 lines of code, unless it is tagged ``long``."""
+    faults = []
+    for name, cell in _cells(nb, "code"):
+        lines = [line.strip() for line in cell.source.splitlines()]
+        count = sum(1 for line in lines if line and not line.startswith("#"))
+        if count > MOST_CODE_LINES and "long" not in tags(cell):
+            faults.append(f"{name}: {count} lines of code, at most {MOST_CODE_LINES} expected")
+    return faults
+
+
+def every_cell_was_run(nb: NotebookNode) -> list[str]:
+    """Check that every code cell was run, and that only announced errors occurred."""
+    faults = []
+    for name, cell in _cells(nb, "code"):
+        errors = [o.ename for o in cell.outputs if o.output_type == "error"]
+        announced = "raises-exception" in tags(cell)
+        if cell.execution_count is None:
+            faults.append(f"{name}: was not run")
+        elif errors and not announced:
+            faults.append(f"{name}: raised {errors[0]}, without the tag 'raises-exception'")
+        elif announced and not errors:
+            faults.append(f"{name}: raised nothing, in spite of the tag 'raises-exception'")
+    if not any(True for _ in _outputs(nb)):
+        faults.append("no cell has an output")
+    return faults
+
+
+CHECKS: tuple[Callable[[NotebookNode], list[str]], ...] = (
+    metadata_is_normalised,
+    no_trace_of_the_machine,
+    one_title,
+    headings_are_numbered,
+    setup_cell_is_shared,
+    pictures_have_alt_text,
+    markdown_images_are_sound,
+    slides_are_marked,
+    code_cells_are_short,
+    every_cell_was_run,
+)
+
+
+def faults(nb: NotebookNode) -> list[str]:
+    """Return every fault of a notebook; one that is not valid is not looked at any further."""
+    return valid_format(nb) or [fault for check in CHECKS for fault in check(nb)]
+
+
+# --- Committed and fresh outputs ------------------------------------------------------------------
+
+# Where things stand in a picture depends on the fonts of the machine that laid it out.
+GEOMETRY = frozenset(
+    # fmt: off
+    [
+        "cx",
+        "cy",
+        "d",
+        "dx",
+        "dy",
+        "height",
+        "points",
+        "r",
+        "rx",
+        "ry",
+        "textlength",
+        "transform",
+        "viewbox",
+        "width",
+        "x",
+        "x1",
+        "x2",
+        "y",
+        "y1",
+        "y2",
+        "max-height",
+        "max-width",
+        "min-height",
+        "min-width",
+    ]
+    # fmt: on
+)
+
+
+def _svg_structure(svg: _Element) -> list[object]:
+    """Return the elements of a picture with their text, in order, without any geometry."""
+    structure: list[object] = []
+    for element in svg.elements():
+        attributes = {k: v for k, v in element.attributes.items() if k not in GEOMETRY}
+        if "style" in attributes:
+            attributes["style"] = _style_without_geometry(attributes["style"])
+        texts = [" ".join(child.split()) for child in element.children if isinstance(child, str)]
+        structure.append((element.tag, *sorted(attributes.items()), *texts))
+    return structure
+
+
+def _style_without_geometry(style: str) -> str:
+    declarations = [part.strip() for part in style.split(";") if part.strip()]
+    return ";".join(d for d in declarations if d.split(":")[0].strip().lower() not in GEOMETRY)
+
+
+def _page_structure(element: _Element) -> list[object]:
+    """Return an HTML page in which pictures count by their structure and the rest as it is."""
+    if element.tag == "svg":
+        return _svg_structure(element)
+    structure: list[object] = [(element.tag, *sorted(element.attributes.items()))]
+    for child in element.children:
+        structure += [child] if isinstance(child, str) else _page_structure(child)
+    return structure
+
+
+def _comparable(mime: str, value: object) -> object:
+    """Return what of one representation of an output must be the same in every run."""
+    if mime in RASTER_IMAGES:
+        return "a picture"
+    if mime == "image/svg+xml":
+        return _page_structure(_parse_html(str(value)))
+    if mime == "text/html":
+        page = _parse_html(str(value))
+        return _page_structure(page) if any(_outermost_svgs(page)) else value
+    return value
+
+
+def _comparable_output(output: NotebookNode) -> dict[str, object]:
+    if output.output_type == "stream":
+        return {output.name: output.text}
+    if output.output_type == "error":
+        return {"error": f"{output.ename}: {output.evalue}"}
+    return {mime: _comparable(mime, value) for mime, value in output.data.items()}
+
+
+def _first_difference(old: object, new: object) -> str:
+    """Say where two texts, or two pictures, first differ."""
+    if isinstance(old, list) and isinstance(new, list):
+        for before, after in zip(old, new, strict=False):
+            if before != after:
+                return _element_difference(before, after)
+        return f"committed {len(old)} elements, fresh {len(new)}"
+    old_lines, new_lines = str(old).splitlines(), str(new).splitlines()
+    for before, after in zip(old_lines, new_lines, strict=False):
+        if before != after:
+            return f"committed {before!r}, fresh {after!r}"
+    return f"committed {len(old_lines)} lines, fresh {len(new_lines)}"
+
+
+def _element_difference(before: object, after: object) -> str:
+    """Name the attributes and texts in which two elements differ, or the two elements."""
+    if isinstance(before, tuple) and isinstance(after, tuple) and before[0] == after[0]:
+        old = [part for part in before[1:] if part not in after]
+        new = [part for part in after[1:] if part not in before]
+        return f"<{before[0]}> committed {old}, fresh {new}"
+    return f"committed {before!r}, fresh {after!r}"
+
+
+def _output_differences(committed: NotebookNode, fresh: NotebookNode) -> Iterator[str]:
+    old, new = _comparable_output(committed), _comparable_output(fresh)
+    if old.keys() != new.keys():
+        yield f"committed {', '.join(old)}; fresh {', '.join(new)}"
+        return
+    for kind in old:
+        if old[kind] != new[kind]:
+            yield f"{kind}: {_first_difference(old[kind], new[kind])}"
+
+
+def compare_outputs(committed: NotebookNode, fresh: NotebookNode) -> list[str]:
+    """Return the differences between a notebook's committed outputs and those of a fresh run.
+
+    Texts must be equal. A PNG or JPEG picture must only be there, and an SVG picture must have the
+    same elements, texts, colours and names, wherever they stand. The outputs of a cell tagged
+    ``timing`` are not compared.
+
+    Parameters
+    ----------
+    committed, fresh : NotebookNode
+        The notebook as it was committed, and as a run left it.
+
+    Returns
+    -------
+    list of str
+        The differences in plain words, each with its cell.
+    """
+    if [cell.source for cell in committed.cells] != [cell.source for cell in fresh.cells]:
+        return ["the two notebooks do not have the same cells"]
+    committed, fresh = normalise(committed), normalise(fresh)
+    differences = []
+    for (name, old), (_, new) in zip(_cells(committed, "code"), _cells(fresh, "code"), strict=True):
+        if "timing" in tags(old):
+            continue
+        if len(old.outputs) != len(new.outputs):
+            differences.append(
+                f"{name}: committed {len(old.outputs)} outputs ({_kinds(old)}), "
+                f"fresh {len(new.outputs)} ({_kinds(new)})"
+            )
+            continue
+        for number, pair in enumerate(zip(old.outputs, new.outputs, strict=True), start=1):
+            differences += [f"{name}, output {number}: {d}" for d in _output_differences(*pair)]
+    return differences
+
+
+def _kinds(cell: NotebookNode) -> str:
+    return "; ".join(", ".join(_comparable_output(output)) for output in cell.outputs) or "none"
