@@ -1,0 +1,174 @@
+"""A real JupyterLab on loopback and a real browser in front of it."""
+
+import contextlib
+import functools
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+
+import pytest
+
+from notebooks import ROOT, course_notebooks
+
+TOKEN = "course"
+BUILD = ROOT / "build" / "browser"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+# What the browser itself would ask of the network, which is not the page's doing.
+QUIET = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+SETTINGS = {
+    # All cells in the page at once, or those out of sight could not be looked at.
+    "notebook-extension/tracker": {"windowingMode": "none"},
+    "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
+}
+
+
+def _free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def _write_settings(folder):
+    for name, values in SETTINGS.items():
+        path = folder / "@jupyterlab" / f"{name}.jupyterlab-settings"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(values))
+
+
+def _wait_until_it_answers(address, server, log):
+    for _ in range(240):
+        with contextlib.suppress(OSError):
+            urllib.request.urlopen(f"{address}/api?token={TOKEN}", timeout=5).close()
+            return
+        if server.poll() is not None:
+            break
+        time.sleep(0.25)
+    pytest.fail(f"JupyterLab did not start:\n{log.read_text()}")
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory):
+    """The address of a JupyterLab that serves a copy of the notebooks and nothing else."""
+    folder = tmp_path_factory.mktemp("lab")
+    (folder / "notebooks").mkdir()
+    for path in course_notebooks():
+        shutil.copy(path, folder / "notebooks")
+    _write_settings(folder / "settings")
+    port, log = _free_port(), folder / "log.txt"
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"]
+    command += [f"--port={port}", "--ip=127.0.0.1", f"--ServerApp.root_dir={folder / 'notebooks'}"]
+    command += [f"--IdentityProvider.token={TOKEN}", "--LabApp.extension_manager=readonly"]
+    command += ["--LabApp.expose_app_in_browser=True"]
+    # Nothing of this machine's own configuration, and nothing left behind in it.
+    private = {
+        "JUPYTER_CONFIG_DIR": folder / "config",
+        "JUPYTER_DATA_DIR": folder / "data",
+        "JUPYTERLAB_SETTINGS_DIR": folder / "settings",
+        "JUPYTERLAB_WORKSPACES_DIR": folder / "workspaces",
+        "IPYTHONDIR": folder / "ipython",
+    }
+    environment = os.environ | {name: str(path) for name, path in private.items()}
+    with log.open("w") as output:
+        server = subprocess.Popen(command, stdout=output, stderr=output, env=environment)
+    address = f"http://127.0.0.1:{port}"
+    try:
+        _wait_until_it_answers(address, server, log)
+        yield address
+    finally:
+        server.terminate()
+        try:
+            server.wait(20)
+        except subprocess.TimeoutExpired:
+            server.kill()
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """The system's own Chromium, driven by Playwright."""
+    program = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if program is None:
+        pytest.skip(f"no browser on this machine: none of {', '.join(BROWSERS)} is installed")
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=program, args=QUIET)
+        yield chromium
+        chromium.close()
+
+
+class Visit:
+    """A page with a notebook that has been run, and everything that went wrong on it."""
+
+    def __init__(self, page, address, notebook):
+        self.page, self.address, self.notebook = page, address, notebook
+        self.faults = []
+        page.on("pageerror", lambda error: self.faults.append(f"page error: {error}"))
+        page.on("request", self._note_request)
+        # The page does not show the ids, only the order of the cells.
+        cells = json.loads((ROOT / "notebooks" / notebook).read_text(encoding="utf-8"))["cells"]
+        self._ids = [cell["id"] for cell in cells]
+
+    def _note_request(self, request):
+        own = (self.address, self.address.replace("http", "ws"), "data:", "blob:")
+        if not request.url.startswith(own):
+            self.faults.append(f"request to another host: {request.url}")
+
+    def restart_and_run_all(self):
+        """Open the notebook, restart its kernel, and run every cell to the end."""
+        self.page.goto(f"{self.address}/lab/tree/{self.notebook}?token={TOKEN}&reset")
+        self.page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=60_000)
+        self.page.evaluate(RESTART)
+        # While a kernel restarts, JupyterLab's own connections to it may fail in the page.
+        self.faults = [fault for fault in self.faults if not fault.startswith("page error")]
+        self.page.evaluate(RUN_ALL)
+
+    def cell(self, cell_id):
+        """The output area of the cell with this id."""
+        index = self._ids.index(cell_id)
+        return self.page.locator(".jp-Notebook .jp-Cell").nth(index).locator(".jp-Cell-outputArea")
+
+    def keep_picture(self, name):
+        """Keep what is in sight as a picture under build/."""
+        self.page.screenshot(path=BUILD / f"{name}.png")
+
+
+# The commands of JupyterLab's own menus, called where one can wait for their end.
+RESTART = """async () => {
+    const context = window.jupyterapp.shell.currentWidget.sessionContext;
+    await context.ready;
+    await context.session.kernel.info;
+    await context.restartKernel();
+    await context.session.kernel.info;
+}"""
+RUN_ALL = """async () => {
+    await window.jupyterapp.commands.execute("notebook:run-all-cells");
+}"""
+
+
+@pytest.fixture(scope="session")
+def visit_to(lab, browser):
+    """Return the page of a notebook; it is opened and run once, for all tests that look at it."""
+    BUILD.mkdir(parents=True, exist_ok=True)
+
+    @functools.cache
+    def visit(notebook):
+        page = browser.new_page(viewport={"width": 1300, "height": 1000})
+        opened = Visit(page, lab, notebook)
+        try:
+            opened.restart_and_run_all()
+        finally:
+            opened.keep_picture(f"{notebook}-after-running")
+        return opened
+
+    return visit
