@@ -258,7 +258,12 @@ def label_nodes(nodes: Iterable[Scalar]) -> dict[Scalar, str]:
     nodes = list(nodes)
     taken = {node.name for node in nodes}
     fresh = (f"v{i}" for i in range(1, len(nodes) + len(taken) + 1) if f"v{i}" not in taken)
-    return {node: node.name or next(fresh) for node in nodes}
+    return {node: _one_line(node.name) if node.name else next(fresh) for node in nodes}
+
+
+def _one_line(name):
+    # A line break would tear a table apart, and SVG cannot hold other control characters.
+    return "".join(character if character.isprintable() else " " for character in name)
 
 
 def _scalar_dot(nodes, outputs, labels, columns, marked):
@@ -272,13 +277,25 @@ def _scalar_dot(nodes, outputs, labels, columns, marked):
         style = {} if node.parents else dict(INPUT_STYLE)
         style |= OUTPUT_STYLE if node in outputs else {}
         style |= HIGHLIGHTED_NODE if node in marked else {}
-        dot.node(identity[node], "\n".join(map(graphviz.escape, lines)), **style)
+        dot.node(identity[node], _dot_label(lines), **_with_room(lines[0]), **style)
     for edge in chain.from_iterable(map(_edges_into, nodes)):
         style = HIGHLIGHTED_EDGE if edge in marked else {}
         # The spaces keep the label off the line that it belongs to.
-        label = graphviz.escape(f" {_derivative(edge, labels, columns['value'])} ")
+        label = _dot_label([f" {_derivative(edge, labels, columns['value'])} "])
         dot.edge(identity[edge.parent], identity[edge.child], label=label, **style)
     return dot.source
+
+
+def _dot_label(lines):
+    import graphviz
+
+    # Graphviz reads &...; as a character, which graphviz.escape leaves as it is.
+    return "\n".join(graphviz.escape(line.replace("&", "&amp;")) for line in lines)
+
+
+def _with_room(heading):
+    # Headings are drawn bold but measured by Graphviz as regular text, which is narrower.
+    return {"margin": f"{0.14 + 0.006 * len(heading):.3f},0.07"}
 
 
 def _edges_into(node):
@@ -335,7 +352,8 @@ def _derivative(edge, labels, values):
 
 
 def _number(value):
-    return "?" if value is None else f"{value:.4g}"
+    # z: the derivative of the cosine at 0 is shown as 0, not as -0.
+    return "?" if value is None else f"{float(value):z.4g}"
 
 
 def _scalar_table(nodes, labels, columns):
@@ -410,39 +428,66 @@ def draw_autograd(
     for argument, tensor in {"output": output, **names}.items():
         if not isinstance(tensor, torch.Tensor):
             raise TypeError(f"{argument} must be a tensor, got {type(tensor).__name__}")
-    nodes, edges = _autograd_graph(output, names)
+    if _is_too_large(output):
+        text = f"A graph of more than {MOST_NODES} nodes: too large to draw."
+        return Picture(None, text, text)
+    try:
+        nodes, edges = _autograd_graph(output, names)
+    except ImportError as error:
+        text = f"(No picture, since {error}: install it with  pip install torchviz graphviz)"
+        return Picture(None, text, text)
     text = _autograd_table(nodes, edges)
     alt = alt or _autograd_alt(nodes, edges)
     return _picture(lambda: _autograd_dot(nodes, edges), alt, text)
 
 
-# torchviz tells its kinds of node by their fill.
+def _is_too_large(output):
+    # torchviz recurses, so the graph is measured before torchviz sees it.
+    seen, stack = set(), [output.grad_fn]
+    while stack and len(seen) <= MOST_NODES:
+        function = stack.pop()
+        if function is not None and function not in seen:
+            seen.add(function)
+            stack += [parent for parent, _ in function.next_functions]
+    return len(seen) > MOST_NODES
+
+
+# torchviz tells its kinds of node by their fill. A tensor may be of several kinds: a leaf that a
+# custom Function has saved is found twice, and the kind that stands earlier here is kept.
 AUTOGRAD_KINDS = {
-    "": "",
     "lightblue": "leaf",
-    "orange": "saved",
     "darkolivegreen1": "output",
     "darkolivegreen3": "base of the view",
+    "orange": "saved",
+    None: "",
 }
+NODE_LINE = re.compile(r'\t(\d+) \[label="?(.*?)"?(?: fillcolor=(\w+))?\]', re.DOTALL)
+EDGE_LINE = re.compile(r"\t(\d+) -> (\d+)(.*)")
 
 
 def _autograd_graph(output, names):
-    """Return {node: (kind, label)} and the edges, with small numbers in place of addresses."""
-    body = _torchviz(output, names).body
-    node_line = re.compile(r"\t(\d+) \[label=\"?(.*?)\"?(?: fillcolor=(\w+))?\]", re.DOTALL)
-    edge_line = re.compile(r"\t(\d+) -> (\d+)")
-    found = {match[1]: match for match in map(node_line.match, body) if match}
-    arrows = [match.groups() for match in map(edge_line.match, body) if match]
-    number = {address: i for i, address in enumerate(_inputs_first(found, arrows))}
-    kinds = {address: AUTOGRAD_KINDS[match[3] or ""] for address, match in found.items()}
-    nodes = {i: (kinds[address], found[address][2].split("\n ")) for address, i in number.items()}
-    return nodes, sorted((number[source], number[target]) for source, target in arrows)
+    """Return {number: (kind, [name, shape])} and the edges (source, target, is directed)."""
+    # torchviz gets plain keys: a name like w[0] would not survive its DOT source.
+    plain = {f"t{i}": name for i, name in enumerate(names)}
+    body = _torchviz(output, {key: names[name] for key, name in plain.items()}).body
+    kinds, labels = {}, {}
+    precedence = list(AUTOGRAD_KINDS)
+    for address, label, fill in (m.groups() for m in map(NODE_LINE.match, body) if m):
+        if address not in kinds or precedence.index(fill) < precedence.index(kinds[address]):
+            key, *shape = label.split("\n ")
+            kinds[address], labels[address] = fill, [_one_line(plain.get(key, key)), *shape]
+    arrows = [match.groups() for match in map(EDGE_LINE.match, body) if match]
+    arrows = [(source, target, "dir=none" not in rest) for source, target, rest in arrows]
+    number = {address: i for i, address in enumerate(_inputs_first(kinds, arrows))}
+    nodes = {i: (AUTOGRAD_KINDS[kinds[address]], labels[address]) for address, i in number.items()}
+    return nodes, sorted((number[source], number[target], way) for source, target, way in arrows)
 
 
-def _inputs_first(nodes, edges):
+def _inputs_first(nodes, arrows):
     sorter = TopologicalSorter({node: [] for node in nodes})
-    for source, target in edges:
-        sorter.add(target, source)
+    for source, target, is_directed in arrows:
+        if is_directed:  # a saved output hangs on the function that made it
+            sorter.add(target, source)
     return sorter.static_order()
 
 
@@ -464,7 +509,7 @@ def _autograd_label(kind, lines):
 def _autograd_table(nodes, edges):
     rows = [["step", "node", "fed by"]]
     for node, (kind, lines) in nodes.items():
-        feeders = sorted(source for source, target in edges if target == node)
+        feeders = sorted(source for source, target, _ in edges if target == node)
         rows.append([str(node), _autograd_label(kind, lines), ", ".join(map(str, feeders))])
     return _table(rows)
 
@@ -489,10 +534,11 @@ def _autograd_dot(nodes, edges):
     }
     for node, (kind, lines) in nodes.items():
         name, *shape = lines
-        label = "\n".join([name or kind, *(f"shape {size}" for size in shape)])
-        dot.node(f"n{node}", graphviz.escape(label), **styles.get(kind, {}))
-    for source, target in edges:
-        dot.edge(f"n{source}", f"n{target}")
+        label = [name or kind, *(f"shape {size}" for size in shape)]
+        style = _with_room(label[0]) | styles.get(kind, {})
+        dot.node(f"n{node}", _dot_label(label), **style)
+    for source, target, is_directed in edges:
+        dot.edge(f"n{source}", f"n{target}", **({} if is_directed else {"dir": "none"}))
     return dot.source
 
 
@@ -502,17 +548,17 @@ def _autograd_dot(nodes, edges):
 def _picture(make_dot: Callable[[], str], alt: str, text: str) -> Picture:
     """Draw what `make_dot` describes; where nothing can, put a line about it over the table."""
     try:
-        svg = _render(make_dot())
+        svg = _render(make_dot(), alt, text)
     except Exception as error:  # a lesson must not stop for want of a picture
         return Picture(None, alt, f"{NO_RENDERER}\n(The reason: {error})\n\n{text}")
-    return Picture(_finish(svg, alt, text), alt, text)
+    return Picture(svg, alt, text)
 
 
-def _render(dot_source):
+def _render(dot_source, alt, text):
     reasons = []
     for renderer in (_render_in_process, _render_with_system_dot):
         try:
-            return renderer(dot_source)
+            return _finish(renderer(dot_source), alt, text)
         except Exception as error:  # whatever is wrong with one renderer, try the next
             reasons.append(str(error))
     raise RuntimeError("; ".join(reasons))
@@ -624,6 +670,10 @@ def step_through(
     evaluation = [Step(node, None, node.value, node.value, node.value) for node in nodes]
     sweeps = {"value": evaluation if values else None, "tangent": tangents, "adjoint": adjoints}
     sweeps = {name: list(steps) for name, steps in sweeps.items() if steps is not None}
+    for name, steps in sweeps.items():
+        for step in steps:
+            if not isinstance(step, Step):
+                raise TypeError(f"{name}s must be the Steps of a sweep, got {step!r}")
     if not sweeps:
         raise ValueError(
             "give values=True, tangents=... or adjoints=...: there is no sweep to walk"
