@@ -21,7 +21,7 @@ def copy(tmp_path):
         shutil.copy2(path, tmp_path / path.relative_to(ROOT))
     repo = repository()
     setup = nbformat.v4.new_code_cell(setup_cell(repo), metadata={"tags": ["setup"]})
-    title = nbformat.v4.new_markdown_cell("# Title\n\n" + address.badges(repo, "99_last.ipynb"))
+    title = nbformat.v4.new_markdown_cell("# Title\n\n" + address.launch_links(repo, "99_last.ipynb"))
     nb = nbformat.v4.new_notebook(cells=[title, setup])
     write(nb, tmp_path / "notebooks/99_last.ipynb")
     return tmp_path
@@ -65,6 +65,12 @@ def test_readme_has_both_badges_of_every_notebook():
     for path in course_notebooks():
         assert address.binder_url(repository(), path.name) in readme
         assert address.colab_url(repository(), path.name) in readme
+
+
+def test_every_notebook_begins_with_its_own_links():
+    for path in course_notebooks():
+        title = nbformat.read(path, as_version=4).cells[0].source
+        assert address.launch_links(repository(), path.name) in title
 
 
 def test_a_new_address_is_carried_everywhere(copy):

@@ -67,9 +67,7 @@ def picture():
 def nb():
     """A notebook of the course in little, without any fault."""
     cells = [
-        markdown(
-            "# A title\n\n[![badge](https://example.org/a.svg)](https://b.c)", "title", "slide"
-        ),
+        markdown("# A title\n\n[a link](https://example.org/a.svg)", "title", "slide"),
         code(setup_cell(repository()), "setup-cell", tags=["setup"]),
         markdown("## 1. One\n\n```\n# no heading\n```\n### 1.1 Part", "one", "slide"),
         code("print(1)", "print", stream("1\n")),
@@ -212,12 +210,10 @@ PLANTED = [
         "image/svg+xml without a <title>",
         lambda nb: svg_output(nb, "<svg><g><title>a</title></g></svg>"),
     ),
-    (IMAGES, "'https://a.b/c.png' has no alt", lambda nb: append(nb, "![](https://a.b/c.png)")),
-    (
-        IMAGES,
-        "'https://a.b/c.png' has no alt",
-        lambda nb: append(nb, "<img src='https://a.b/c.png'>"),
-    ),
+    (IMAGES, "'data:a' has no alt", lambda nb: append(nb, "![](data:a)")),
+    (IMAGES, "'data:b' has no alt", lambda nb: append(nb, "<img src='data:b'>")),
+    (IMAGES, "another host", lambda nb: append(nb, "![a](https://example.org/a.svg)")),
+    (IMAGES, "another host", lambda nb: append(nb, '<img alt="a" src="//example.org/a.png">')),
     (IMAGES, "has no alt text", lambda nb: append(nb, "| a |\n|---|\n| x <img src='data:a'> |")),
     (IMAGES, "there is no file 'missing.png'", lambda nb: append(nb, "![alt](missing.png)")),
     (IMAGES, "there is no 'attachment:a.png'", lambda nb: attach(nb, "b.png")),

@@ -78,6 +78,17 @@ def badges(repo: Repository, notebook: str) -> str:
     )
 
 
+def launch_links(repo: Repository, notebook: str) -> str:
+    """Return the Markdown of the line in a notebook that opens it elsewhere.
+
+    Plain links: a badge is a picture from another host, which an open notebook must not ask.
+    """
+    return (
+        f"[Open in Binder]({binder_url(repo, notebook)}) · "
+        f"[Open in Colab]({colab_url(repo, notebook)})"
+    )
+
+
 def setup_cell(repo: Repository) -> str:
     """Return the source of the set-up cell, the same in every notebook."""
     return (
