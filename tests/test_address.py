@@ -21,7 +21,8 @@ def copy(tmp_path):
         shutil.copy2(path, tmp_path / path.relative_to(ROOT))
     repo = repository()
     setup = nbformat.v4.new_code_cell(setup_cell(repo), metadata={"tags": ["setup"]})
-    title = nbformat.v4.new_markdown_cell("# Title\n\n" + address.launch_links(repo, "99_last.ipynb"))
+    links = address.launch_links(repo, "99_last.ipynb")
+    title = nbformat.v4.new_markdown_cell(f"# Title\n\n{links}")
     nb = nbformat.v4.new_notebook(cells=[title, setup])
     write(nb, tmp_path / "notebooks/99_last.ipynb")
     return tmp_path
