@@ -33,7 +33,9 @@ lab: $(STAMP)  ## open the course in JupyterLab
 	$(BIN)/jupyter lab $(LAB_FLAGS) $(FIRST_NOTEBOOK)
 
 test: $(STAMP)  ## run every test, the notebooks included
-	$(BIN)/python -m pytest
+	@# Several processes, a file in one of them, since its tests may share a kernel or a browser.
+	@# With a thread per core each, they would only wait for each other.
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 outputs: $(STAMP)  ## run the notebooks again and keep the outputs that changed
 	$(BIN)/python tools/notebooks.py outputs $(if $(TIMING),--timing) $(NAMES)

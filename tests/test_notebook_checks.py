@@ -210,7 +210,7 @@ PLANTED = [
         "image/svg+xml without a <title>",
         lambda nb: svg_output(nb, "<svg><g><title>a</title></g></svg>"),
     ),
-    (IMAGES, "'data:a' has no alt", lambda nb: append(nb, "![](data:a)")),
+    (IMAGES, "e.svg' has no alt", lambda nb: append(nb, "![](../figures/adjoints_of_e.svg)")),
     (IMAGES, "'data:b' has no alt", lambda nb: append(nb, "<img src='data:b'>")),
     (IMAGES, "another host", lambda nb: append(nb, "![a](https://example.org/a.svg)")),
     (IMAGES, "another host", lambda nb: append(nb, '<img alt="a" src="//example.org/a.png">')),

@@ -142,6 +142,10 @@ class Visit:
         """Keep what is in sight as a picture under build/."""
         self.page.screenshot(path=BUILD / f"{name}.png")
 
+    def keep_numbers(self, name, numbers):
+        """Keep measured numbers under build/: a time is noisy, so it is not asserted."""
+        (BUILD / f"{name}.json").write_text(json.dumps(numbers))
+
 
 # The commands of JupyterLab's own menus, called where one can wait for their end.
 RESTART = """async () => {

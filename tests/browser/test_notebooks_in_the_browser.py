@@ -1,9 +1,6 @@
 """The widgets of notebooks 01 and 02, driven as a reader drives them."""
 
-import json
-
 import pytest
-from conftest import BUILD
 
 FIRST, SECOND = "01_computational_graphs.ipynb", "02_forward_and_reverse_mode.ipynb"
 ERRORS = "[data-mime-type='application/vnd.jupyter.error'], [data-mime-type$='stderr']"
@@ -65,7 +62,7 @@ def test_the_stepper_walks_both_sweeps(visit_to):
 
     milliseconds.append(step(output, back))
     assert current(output).startswith("▶ 5\t") and "adjoint 3" in texts(output)
-    keep("step_milliseconds.json", milliseconds)
+    visit.keep_numbers("step_milliseconds", milliseconds)
 
 
 def test_the_stepper_follows_the_slider_and_plays(visit_to):
@@ -95,8 +92,3 @@ def step(output, button):
     """Click, wait for the picture to change, and return how long that took."""
     view = output.locator(".widget-html-content").first
     return view.page.evaluate(TIME_A_CLICK, [button.element_handle(), view.element_handle()])
-
-
-def keep(name, numbers):
-    # A time is noisy, so it is kept to be looked at and not asserted.
-    (BUILD / name).write_text(json.dumps(numbers))
