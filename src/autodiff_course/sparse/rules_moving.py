@@ -1,0 +1,319 @@
+"""Rules for operations that move elements: into another order, or into another tensor."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils import _pytree as pytree
+
+from .dependence import Flow, ids_of
+from .rules import Call, NoRule, mixed, name_of, rule, spread, spread_mask
+
+KEEP_ORDER = "view _unsafe_view reshape unsqueeze squeeze clone detach alias lift_fresh contiguous"
+KEEP_ORDER += " lift_fresh_copy view_copy unsqueeze_copy squeeze_copy _to_copy _reshape_alias"
+KEEP_ORDER += " resolve_conj resolve_neg _conj _conj_physical conj_physical _neg_view real"
+
+
+@rule(*KEEP_ORDER.split())
+def keep_order(call: Call) -> Flow:
+    """Leave the elements in their order."""
+    source = call.args[0]
+    if source.size != math.prod(call.form.shape):
+        raise NoRule
+    return call.result(source.rows, source.nonzero)
+
+
+MOVES = "expand permute transpose t numpy_T movedim slice select narrow diagonal flip roll repeat"
+MOVES += " cat stack split split_with_sizes unbind chunk unfold slice_backward select_backward"
+MOVES += " diagonal_backward tril triu index index_select gather take embedding slice_scatter"
+MOVES += " select_scatter diagonal_scatter constant_pad_nd pixel_shuffle pixel_unshuffle rot90"
+MOVES += " unsafe_split unsafe_split_with_sizes channel_shuffle masked_select as_strided im2col"
+MOVES += " reflection_pad1d reflection_pad2d reflection_pad3d replication_pad1d replication_pad2d"
+MOVES += " replication_pad3d upsample_nearest1d upsample_nearest2d upsample_nearest3d unsafe_chunk"
+MOVES += " broadcast_in_dim block_diag diag_embed repeat_interleave _unsafe_index expand_copy"
+MOVES += " _unsafe_masked_index"
+FLOAT_ONLY = ("reflection", "replication", "upsample", "im2col", "embedding")
+
+
+@rule(*MOVES.split())
+def move(call: Call) -> Any:
+    """Do to the numbers of the elements what is done to the elements."""
+    sources, numbers, first = [], {}, 1
+    for flow in call.flows:
+        if not (flow.form.is_floating_point() or flow.form.is_complex()):
+            if flow.value is None:
+                raise NoRule  # an index that is not constant could point anywhere
+        elif id(flow) not in numbers:
+            numbers[id(flow)] = _numbers_for(flow, first)
+            sources.append(flow)
+            first += flow.size
+    name = name_of(call.target)
+    args, kwargs, fill = call.args, dict(call.kwargs), 0
+    if name == "constant_pad_nd":
+        fill = call.argument(2, "value", 0)
+        args, kwargs = args[:2], {}
+    if name == "as_strided" and not call.args[0].form.is_contiguous():
+        raise NoRule
+    key = _key(name, args, kwargs, numbers)
+    if key is not None and len(sources) == 1 and sources[0].rows is not None:
+        ids = sources[0].rows.remember(("ids", key), lambda: _run(call, args, kwargs, numbers))
+    else:
+        ids = _run(call, args, kwargs, numbers)
+    return _moved(call, sources, ids, key, fill)
+
+
+def _numbers_for(flow: Flow, first: int) -> Tensor:
+    return ids_of(flow.shape, first)
+
+
+def _key(name: str, args: tuple, kwargs: dict, numbers: dict) -> Any:
+    """Return what decides a move, or None where a tensor of indices has part in it."""
+    parts = pytree.tree_leaves((args, kwargs))
+    for part in parts:
+        if isinstance(part, Flow) and id(part) not in numbers:
+            return None
+    described = tuple(p.shape if isinstance(p, Flow) else p for p in parts)
+    return (name, str(pytree.tree_structure((args, kwargs))), repr(described))
+
+
+def _run(call: Call, args: tuple, kwargs: dict, numbers: dict[int, Tensor]) -> Any:
+    kind = torch.float64 if name_of(call.target).startswith(FLOAT_ONLY) else torch.int64
+
+    def replace(flow: Flow) -> Tensor:
+        if id(flow) in numbers:
+            return numbers[id(flow)].to(kind)
+        return flow.value.cpu()
+
+    args, kwargs = pytree.tree_map_only(Flow, replace, (args, kwargs))
+    try:
+        ids = call.target(*args, **kwargs)
+    except (RuntimeError, NotImplementedError, TypeError) as error:
+        raise NoRule from error
+    return pytree.tree_map_only(Tensor, lambda t: t.reshape(-1).long().numpy(), ids)
+
+
+def _moved(call: Call, sources: list[Flow], ids: Any, key: Any, fill: float) -> Any:
+    space = call.space
+    single = isinstance(ids, np.ndarray)
+    rows = space.stack([s.rows for s in sources], [s.size for s in sources])
+    known = _stack_masks(sources)
+    flows = []
+    for number, (part, form) in enumerate(
+        zip([ids] if single else ids, [call.form] if single else call.form, strict=True)
+    ):
+        if len(part) != math.prod(form.shape):
+            raise NoRule
+        wanted = None if key is None or len(sources) > 1 else ("move", key, number)
+        nonzero = part != 0 if known is None else np.concatenate([[False], known])[part]
+        if fill:
+            nonzero |= part == 0
+        if name_of(call.target) == "as_strided" and not (part > 0).all():
+            raise NoRule
+        flow = call._replace(form=form).result(space.pick(rows, part, wanted), nonzero)
+        flows.append(flow)
+    return flows[0] if single else tuple(flows)
+
+
+def _stack_masks(sources: list[Flow]) -> np.ndarray | None:
+    if all(source.nonzero is None for source in sources):
+        return None
+    masks = [np.ones(s.size, bool) if s.nonzero is None else s.nonzero for s in sources]
+    return np.concatenate(masks)
+
+
+@rule("view_as_real", "view_as_real_copy")
+def view_as_real(call: Call) -> Flow:
+    """Let both parts of a complex number depend on what it depends on."""
+    source = call.args[0]
+    ids = np.repeat(np.arange(1, source.size + 1), 2)
+    return call.result(call.space.pick(source.rows, ids))
+
+
+@rule("view_as_complex", "view_as_complex_copy")
+def view_as_complex(call: Call) -> Flow:
+    """Make one complex number of two real ones."""
+    source = call.args[0]
+    count = source.size // 2
+    groups = call.space.group(
+        np.repeat(np.arange(count), 2), np.arange(2 * count), (count, 2 * count)
+    )
+    return call.result(call.space.gather(source.rows, groups))
+
+
+# --- Writing into a tensor ------------------------------------------------------------------------
+
+
+def written(
+    call: Call, base: Flow, places: np.ndarray, source: Flow | None, ids: np.ndarray, add: bool
+) -> Flow:
+    """Return the result of writing element ids[i] of the source at place i of the base."""
+    space = call.space
+    touched = np.zeros(base.size, bool)
+    touched[places] = True
+    groups = space.group(places, ids, (base.size, source.size if source else len(ids)))
+    rows = [base.rows if add else space.keep(base.rows, ~touched)]
+    arriving = touched
+    if source is not None:
+        rows.append(space.gather(source.rows, groups))
+        if source.nonzero is not None:
+            arriving = (groups @ source.nonzero.astype(np.int32)) > 0
+    mask = np.ones(base.size, bool) if base.nonzero is None else base.nonzero
+    mask = mask | arriving if add else (mask & ~touched) | arriving
+    return call.result(space.unite(rows), mask)
+
+
+def _constant(index: Flow) -> Tensor:
+    if index.value is None:
+        raise NoRule
+    return index.value.cpu()
+
+
+@rule("index_put", "_unsafe_index_put")
+def index_put(call: Call) -> Flow:
+    """Write at the places that the indices pick out."""
+    base, indices, values = call.args[:3]
+    picks = tuple(slice(None) if i is None else _constant(i) for i in indices)
+    # As PyTorch does: indices after the last one given take the whole dimension.
+    places = ids_of(base.shape, 0)[picks]
+    ids = ids_of(values.shape, 0).expand(places.shape)
+    add = bool(call.argument(3, "accumulate", False))
+    return written(call, base, places.reshape(-1).numpy(), values, ids.reshape(-1).numpy(), add)
+
+
+@rule("scatter", "scatter_add", "scatter_reduce")
+def scatter(call: Call) -> Flow:
+    """Write along one dimension."""
+    base, dim, index = call.args[:3]
+    source = call.argument(3, "src", call.kwargs.get("value"))
+    name = name_of(call.target)
+    add = name != "scatter" or len(call.args) > 4 or "reduce" in call.kwargs
+    if index.value is None:
+        return _scatter_anywhere(call, base, dim % max(len(base.shape), 1), index, source)
+    index = _constant(index)
+    places = ids_of(base.shape, 0).gather(dim, index).reshape(-1).numpy()
+    if not isinstance(source, Flow):
+        return written(call, base, places, None, np.arange(len(places)), add)
+    ids = ids_of(source.shape, 0)[tuple(slice(0, size) for size in index.shape)]
+    flow = written(call, base, places, source, ids.reshape(-1).numpy(), add)
+    # Other ways to combine than adding (a product, a mean) mix what meets at one place.
+    return flow if name != "scatter_reduce" else call.result(flow.rows)
+
+
+def _scatter_anywhere(call: Call, base: Flow, dim: int, index: Flow, source: Any) -> Flow:
+    """Let every place along the dimension get every element: the places are not known."""
+    rows = [base.rows]
+    if isinstance(source, Flow) and source.rows is not None and base.shape:
+        if source.shape != index.shape or any(
+            i != b for d, (i, b) in enumerate(zip(index.shape, base.shape, strict=True)) if d != dim
+        ):
+            raise NoRule
+        rows.append(mixed(call.space, source, (dim,), base.shape))
+    elif isinstance(source, Flow):
+        rows.append(source.rows)
+    return call.result(call.space.unite(rows))
+
+
+@rule("gather")
+def gather(call: Call) -> Flow:
+    """Move by a constant index; any other may pick every element along the dimension."""
+    source, dim, index = call.args[:3]
+    if index.value is not None:
+        return move(call)
+    if not source.shape:
+        return call.result(source.rows)
+    dim %= len(source.shape)
+    shape = tuple(call.form.shape)
+    if any(a != b for d, (a, b) in enumerate(zip(source.shape, shape, strict=True)) if d != dim):
+        raise NoRule
+    return call.result(mixed(call.space, source, (dim,), shape))
+
+
+@rule("index_add", "index_copy", "index_fill")
+def index_write(call: Call) -> Flow:
+    """Write whole slices."""
+    base, dim, index, source = call.args[:4]
+    index = _constant(index)
+    if not base.shape:
+        raise NoRule
+    places = ids_of(base.shape, 0).index_select(dim, index).reshape(-1).numpy()
+    if not isinstance(source, Flow) or source.form.dim() == 0:
+        if isinstance(source, Flow) and source.rows is not None:
+            raise NoRule
+        return written(call, base, places, None, np.arange(len(places)), False)
+    add = name_of(call.target) == "index_add"
+    return written(call, base, places, source, np.arange(source.size), add)
+
+
+@rule("as_strided_scatter")
+def as_strided_scatter(call: Call) -> Flow:
+    """Write through a view that is described by strides."""
+    base, source, size, stride = call.args[:4]
+    offset = call.argument(4, "storage_offset") or 0
+    if not base.form.is_contiguous():
+        raise NoRule
+    try:
+        places = ids_of(base.shape, 0).as_strided(size, stride, offset)
+    except RuntimeError as error:  # a view that reaches beyond the tensor
+        raise NoRule from error
+    return written(call, base, places.reshape(-1).numpy(), source, np.arange(source.size), False)
+
+
+@rule("masked_scatter")
+def masked_scatter(call: Call) -> Flow:
+    """Write at the places where a mask is true, in order."""
+    base, mask, source = call.args
+    shape = tuple(call.form.shape)
+    places = np.flatnonzero(_constant(mask).expand(shape).numpy())
+    if base.shape != shape:
+        raise NoRule
+    return written(call, base, places, source, np.arange(len(places)), False)
+
+
+@rule("masked_scatter_backward")
+def masked_scatter_backward(call: Call) -> Flow:
+    """Read back what was written; the rest is zero."""
+    grad, mask, _ = call.args
+    places = np.flatnonzero(_constant(mask).expand(grad.shape).numpy())
+    ids = np.zeros(math.prod(call.form.shape), int)
+    ids[: len(places)] = places + 1
+    return call.result(call.space.pick(grad.rows, ids))
+
+
+@rule("put")
+def put(call: Call) -> Flow:
+    """Write at row-major places."""
+    base, index, source = call.args[:3]
+    places = _constant(index).reshape(-1).numpy() % max(base.size, 1)
+    add = bool(call.argument(3, "accumulate", False))
+    return written(call, base, places, source, np.arange(source.size), add)
+
+
+@rule("embedding_dense_backward")
+def embedding_backward(call: Call) -> Flow:
+    """Give each row of the table the sum over its uses."""
+    grad, indices, count = call.args[:3]
+    width = grad.shape[-1]
+    rows = _constant(indices).reshape(-1, 1).numpy()
+    places = (rows * width + np.arange(width)).reshape(-1)
+    groups = call.space.group(places, np.arange(grad.size), (count * width, grad.size))
+    return call.result(call.space.gather(grad.rows, groups))
+
+
+@rule("copy")
+def copy(call: Call) -> Flow:
+    """Forget the old contents."""
+    source, shape = call.args[1], tuple(call.form.shape)
+    return call.result(spread(call.space, source, shape), spread_mask(source, shape))
+
+
+@rule("fill")
+def fill(call: Call) -> Flow:
+    """Repeat one number everywhere."""
+    value = call.args[1]
+    if isinstance(value, Flow):
+        return call.result(spread(call.space, value, tuple(call.form.shape)))
+    return call.result(None)

@@ -1,0 +1,130 @@
+"""The arguments of a function: the variables x in one flat order, and all the others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils import _pytree as pytree
+
+__all__ = ["Arguments", "Variables"]
+
+
+class Variables:
+    """Where each tensor of x lies in the flat vector of all variables.
+
+    Parameters
+    ----------
+    x : Tensor, or a dict, list, tuple, ... of tensors
+        float32 or float64 throughout, and all on one device. The tensors follow each other in the
+        order of the container (a dict: of its keys as they were inserted), each in row-major order.
+
+    Raises
+    ------
+    TypeError
+        If a leaf of x is no tensor, or not of a real floating-point type.
+    ValueError
+        If the tensors differ in type or in device, or are not dense.
+    """
+
+    def __init__(self, x: Any):
+        leaves, self.structure = pytree.tree_flatten(x)
+        if not leaves:
+            raise ValueError("x: expected a tensor or a container of tensors, got an empty one")
+        for leaf in leaves:
+            self._check_leaf(leaf)
+        kinds = {(leaf.dtype, leaf.device) for leaf in leaves}
+        if len(kinds) > 1:
+            got = ", ".join(sorted(f"{dtype} on {device}" for dtype, device in kinds))
+            raise ValueError(f"x: expected tensors of one dtype on one device, got {got}")
+        self.dtype, self.device = leaves[0].dtype, leaves[0].device
+        self.shapes = [leaf.shape for leaf in leaves]
+        self.sizes = [leaf.numel() for leaf in leaves]
+        self.n = sum(self.sizes)
+
+    @staticmethod
+    def _check_leaf(leaf: Any) -> None:
+        if not isinstance(leaf, Tensor):
+            raise TypeError(f"x: expected tensors, got {type(leaf).__name__}")
+        if leaf.dtype not in (torch.float32, torch.float64):
+            raise TypeError(f"x: expected float32 or float64, got {leaf.dtype}")
+        if leaf.layout != torch.strided:
+            raise ValueError(f"x: expected dense tensors, got layout {leaf.layout}")
+
+    def leaves(self, x: Any) -> list[Tensor]:
+        """Return the tensors of a later x, after checking that it is like the first one."""
+        leaves, structure = pytree.tree_flatten(x)
+        if structure != self.structure:
+            raise ValueError(f"x: expected the structure {self.structure}, got {structure}")
+        for leaf, shape in zip(leaves, self.shapes, strict=True):
+            self._check_leaf(leaf)
+            if (leaf.shape, leaf.dtype, leaf.device) != (shape, self.dtype, self.device):
+                raise ValueError(
+                    f"x: prepared for shape {tuple(shape)}, {self.dtype} on {self.device}; "
+                    f"got {tuple(leaf.shape)}, {leaf.dtype} on {leaf.device}"
+                )
+        return [leaf.detach().contiguous() for leaf in leaves]
+
+    def tree(self, leaves: Sequence[Tensor]) -> Any:
+        """Put tensors back into the container."""
+        return pytree.tree_unflatten(list(leaves), self.structure)
+
+    def split(self, vector: Tensor) -> list[Tensor]:
+        """Cut flat vectors, of shape (..., n), into views shaped like the tensors of x."""
+        parts = vector.split(self.sizes, dim=-1)
+        lead = vector.shape[:-1]
+        return [part.reshape(lead + shape) for part, shape in zip(parts, self.shapes, strict=True)]
+
+
+class Arguments:
+    """The arguments of f other than x: floating-point tensors may change, all else may not."""
+
+    def __init__(self, args: tuple):
+        if not isinstance(args, tuple):
+            raise TypeError(f"args: expected a tuple, got {type(args).__name__}")
+        self._leaves, self._structure = pytree.tree_flatten(args)
+        self._free = [isinstance(a, Tensor) and a.is_floating_point() for a in self._leaves]
+        # An index or a mask decides the structure, so a later change of it must not go unnoticed.
+        self._leaves = [
+            a.clone() if isinstance(a, Tensor) and not free else a
+            for a, free in zip(self._leaves, self._free, strict=True)
+        ]
+
+    def tensors(self, args: tuple | None = None) -> list[Tensor]:
+        """Return the tensors that may change, after checking that nothing else did."""
+        if args is None:
+            leaves = self._leaves
+        else:
+            leaves, structure = pytree.tree_flatten(args)
+            if structure != self._structure:
+                raise ValueError(f"args: expected {self._structure}, got {structure}")
+            for new, old, free in zip(leaves, self._leaves, self._free, strict=True):
+                self._check(new, old, free)
+        return [a.detach() for a, free in zip(leaves, self._free, strict=True) if free]
+
+    @staticmethod
+    def _check(new: Any, old: Any, free: bool) -> None:
+        if isinstance(old, Tensor):
+            same = isinstance(new, Tensor) and (new.shape, new.dtype) == (old.shape, old.dtype)
+            same = same and (free or torch.equal(new, old))
+        else:
+            same = new is old or (type(new) is type(old) and bool(new == old))
+        if not same:
+            raise ValueError(
+                "args: only the values of floating-point tensors may change after preparation; "
+                f"prepared with {_describe(old)}, got {_describe(new)}"
+            )
+
+    def fill(self, tensors: Sequence[Tensor]) -> tuple:
+        """Put tensors back into the arguments."""
+        rest = iter(tensors)
+        leaves = [next(rest) if f else a for a, f in zip(self._leaves, self._free, strict=True)]
+        return pytree.tree_unflatten(leaves, self._structure)
+
+
+def _describe(value: Any) -> str:
+    if isinstance(value, Tensor):
+        return f"a tensor of shape {tuple(value.shape)} and {value.dtype}"
+    return repr(value)
