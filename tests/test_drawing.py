@@ -15,8 +15,6 @@ from matplotlib.font_manager import FontProperties, findfont
 from matplotlib.textpath import TextPath
 
 from autodiff_course.drawing import (
-    FONTS,
-    MOST_NODES,
     Picture,
     draw,
     draw_autograd,
@@ -25,6 +23,7 @@ from autodiff_course.drawing import (
     show,
     step_through,
 )
+from autodiff_course.drawing.rendering import FONTS, MOST_NODES
 from autodiff_course.graph import (
     Edge,
     Scalar,
