@@ -254,6 +254,26 @@ def test_without_a_process_group():
         distribute(arrowhead)
 
 
+KEEPS_NO_GROUP = """
+import sys, torch, torch.distributed as dist
+from autodiff_course.sparse import prepare_hessian
+from autodiff_course.sparse.distributed import distribute
+dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+group = dist.group.WORLD
+before = sys.getrefcount(group)
+x = torch.ones(3)
+distribute(prepare_hessian(lambda x: (x**4).sum(), x))(x)
+print(sys.getrefcount(group) - before)
+dist.destroy_process_group()
+"""
+
+
+def test_nothing_keeps_the_group_alive():
+    # A group that outlives destroy_process_group may abort the process when Python ends.
+    ((status, printed),) = run_together([[sys.executable, "-c", KEEPS_NO_GROUP]])
+    assert (status, printed) == (0, "0\n")
+
+
 def test_the_script_runs_under_torchrun():
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
     command = [*torchrun, "--nproc-per-node", "2", str(BENCHMARK), "--grid", "20"]

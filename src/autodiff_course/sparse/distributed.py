@@ -16,6 +16,12 @@ from torch import Tensor
 
 from .hessian import PreparedHessian
 
+if dist.is_available():
+    # Recording a function imports this module of torch's. If that happens after init_process_group,
+    # its functions keep the group as a default argument: destroy_process_group cannot end its
+    # threads, and now and then one of them aborts the process when Python ends.
+    import torch.distributed.nn.functional  # noqa: F401
+
 __all__ = ["distribute"]
 
 # What each rank sends after its products: whether it failed, and a checksum of x and args in two
