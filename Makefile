@@ -7,7 +7,7 @@
 #                version, set it to the address that the install selector on pytorch.org shows
 #                after --index-url. It is read when .venv is made; run `make clean` to change it.
 #   LAB_FLAGS    more flags for JupyterLab, as in `make lab LAB_FLAGS="--no-browser --port 9000"`.
-#   NAMES        for `make outputs`: only these notebooks, by number or name.
+#   NAMES        for `make outputs` and `make slides`: only these notebooks, by number or name.
 #   TIMING       for `make outputs`: TIMING=1 also refreshes the cells that measure time.
 PYTHON ?= python3
 TORCH_INDEX ?=
@@ -20,12 +20,15 @@ VENV := .venv
 BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 STAMP := $(VENV)/.installed
 FIRST_NOTEBOOK := notebooks/01_computational_graphs.ipynb
+# The JavaScript that slides and site bring along, so that they work without a network.
+WEB := build/web
+WEB_STAMP := $(WEB)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test outputs address benchmarks lint format clean
+.PHONY: help lab test slides site outputs address benchmarks lint format clean
 
 help:  ## list the verbs
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
 lab: $(STAMP)  ## open the course in JupyterLab
 	@# A trusted notebook shows its committed pictures before its first run.
@@ -36,6 +39,12 @@ test: $(STAMP)  ## run every test, the notebooks included
 	@# Several processes, a file in one of them, since its tests may share a kernel or a browser.
 	@# With a thread per core each, they would only wait for each other.
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+
+slides: $(STAMP) $(WEB_STAMP)  ## make the notebooks' slides in build/slides
+	$(BIN)/python tools/slides.py $(NAMES)
+
+site: $(STAMP) $(WEB_STAMP)  ## make the course's web site in build/site
+	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going --jobs auto docs build/site
 
 outputs: $(STAMP)  ## run the notebooks again and keep the outputs that changed
 	$(BIN)/python tools/notebooks.py outputs $(if $(TIMING),--timing) $(NAMES)
@@ -59,6 +68,13 @@ clean:  ## remove .venv and every cache
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis build src/*.egg-info
 	find . -name __pycache__ -prune -exec rm -rf {} +
 	find . -name .ipynb_checkpoints -prune -exec rm -rf {} +
+
+$(WEB_STAMP): tools/web/package.json tools/web/package-lock.json
+	@command -v npm > /dev/null || { echo "make: slides and site need npm, which comes with Node.js 18 or newer" >&2; exit 1; }
+	@mkdir -p $(WEB)
+	@cp tools/web/package.json tools/web/package-lock.json $(WEB)
+	@npm ci --prefix $(WEB) --silent --no-audit --no-fund
+	@touch $@
 
 # The stamp is written last, so an installation that was interrupted is done again.
 $(STAMP): requirements.txt pyproject.toml

@@ -16,6 +16,7 @@ CONDA_NAMES = {"torch": "pytorch", "matplotlib": "matplotlib-base"}
 NOT_FOR_READERS = {
     *("pytest", "pytest-xdist", "hypothesis", "nbmake", "nbclient", "nbformat", "markdown-it-py"),
     *("packaging", "pyyaml", "playwright", "jupytext", "ruff"),
+    *("sphinx", "myst-nb", "sphinx-book-theme"),
 }
 
 

@@ -25,7 +25,7 @@ NOTEBOOK_METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
-KEPT_CELL_METADATA = ("alt", "slideshow", "tags")
+KEPT_CELL_METADATA = ("alt", "lecture", "slideshow", "tags")
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 FIGURE_TAG = "figure:"
 LIBRARY_FRAMES = "... the frames inside libraries are left out"
@@ -101,7 +101,7 @@ def execute(path: Path, timeout: int = CELL_TIMEOUT) -> NotebookNode:
 def normalise(nb: NotebookNode) -> NotebookNode:
     """Return a copy of a notebook without what depends on the machine or on the run.
 
-    Kept are the cells, their ids, their tags, slide and alt metadata, and their outputs; the
+    Kept are the cells, their ids, their tags, slide, lecture and alt metadata, and their outputs; the
     metadata of the notebook is always the same. Execution counts become 1, 2, 3 and so on.
     """
     nb = copy.deepcopy(nb)
