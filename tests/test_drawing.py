@@ -23,6 +23,8 @@ from autodiff_course.drawing import (
     show,
     step_through,
 )
+from autodiff_course.drawing import sliders as sliders_module
+from autodiff_course.drawing import stepper as stepper_module
 from autodiff_course.drawing.rendering import FONTS, MOST_NODES
 from autodiff_course.graph import (
     Edge,
@@ -752,12 +754,21 @@ def quotient(a, b):
     return draw((a / b).named("q"))
 
 
+def shown_widget(module, make_box, shown):
+    """The widget whose view is in what a notebook would show."""
+    boxes = []
+    make = getattr(module, make_box)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, make_box, lambda what: boxes.append(make(what)) or boxes[-1])
+        bundle = shown._repr_mimebundle_()
+    (box,) = boxes
+    assert bundle["application/vnd.jupyter.widget-view+json"]["model_id"] == box.model_id
+    return box
+
+
 def sliders_and_view(explorer):
     """Return {name: slider} and the HTML widget of what a notebook would show."""
-    from ipywidgets.widgets.widget import _instances
-
-    bundle = explorer._repr_mimebundle_()
-    box = _instances[bundle["application/vnd.jupyter.widget-view+json"]["model_id"]]
+    box = shown_widget(sliders_module, "_slider_box", explorer)
     *sliders, view = box.children
     return {slider.description: slider for slider in sliders}, view
 
@@ -887,10 +898,7 @@ def test_a_shorter_sweep_waits_for_the_longer_one():
 
 
 def stepper_widgets(stepper):
-    from ipywidgets.widgets.widget import _instances
-
-    bundle = stepper._repr_mimebundle_()
-    box = _instances[bundle["application/vnd.jupyter.widget-view+json"]["model_id"]]
+    box = shown_widget(stepper_module, "_stepper_box", stepper)
     controls, view = box.children
     play, back, forward, slider = controls.children
     return play, back, forward, slider, view

@@ -15,7 +15,7 @@ CONDA_NAMES = {"torch": "pytorch", "matplotlib": "matplotlib-base"}
 # environment.yml serves readers; these only test and keep the course.
 NOT_FOR_READERS = {
     *("pytest", "pytest-xdist", "hypothesis", "nbmake", "nbclient", "nbformat", "markdown-it-py"),
-    *("packaging", "pyyaml", "playwright", "jupytext", "ruff"),
+    *("packaging", "pyyaml", "playwright", "jupytext", "ruff", "codespell"),
     *("sphinx", "myst-nb", "sphinx-book-theme"),
 }
 

@@ -271,7 +271,8 @@ dist.destroy_process_group()
 def test_nothing_keeps_the_group_alive():
     # A group that outlives destroy_process_group may abort the process when Python ends.
     ((status, printed),) = run_together([[sys.executable, "-c", KEEPS_NO_GROUP]])
-    assert (status, printed) == (0, "0\n")
+    assert status == 0, printed
+    assert printed.splitlines()[-1] == "0"  # before it, gloo may say whom it is connected to
 
 
 def test_the_script_runs_under_torchrun():

@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import matplotlib.figure
 
-__all__ = ["Picture", "Plot", "show"]
+__all__ = ["Picture", "Plot", "show", "widget_formats"]
+
+
+def widget_formats(widget) -> dict:
+    """Return what a cell shows for a widget of ipywidgets, as format → content."""
+    if hasattr(widget, "_repr_mimebundle_"):
+        return widget._repr_mimebundle_()
+    # ipywidgets 7, which Colab has, shows its widgets itself and never returns this.
+    view = {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}
+    return {"application/vnd.jupyter.widget-view+json": view}
 
 
 @dataclass(frozen=True)

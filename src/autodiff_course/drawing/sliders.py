@@ -6,7 +6,7 @@ import html
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from .pictures import Picture
+from .pictures import Picture, widget_formats
 
 __all__ = ["Explorer", "explore"]
 
@@ -73,7 +73,7 @@ class Explorer:
     def _repr_mimebundle_(self, include=None, exclude=None):
         bundle = self.at_start._repr_mimebundle_()
         try:
-            return bundle | _slider_box(self)._repr_mimebundle_() | {"text/plain": repr(self)}
+            return bundle | widget_formats(_slider_box(self)) | {"text/plain": repr(self)}
         except ImportError:
             return bundle
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from autodiff_course.graph import Scalar, Step, topological_order
 
-from .pictures import Picture
+from .pictures import Picture, widget_formats
 from .rendering import INK, PALE_VERMILION, table
 from .scalar_graph import draw, formula, label_nodes, number_text
 
@@ -159,7 +159,7 @@ class Stepper:
     def _repr_mimebundle_(self, include=None, exclude=None):
         bundle = {"text/html": self.filmstrip, "text/plain": repr(self)}
         try:
-            return _stepper_box(self)._repr_mimebundle_() | bundle
+            return widget_formats(_stepper_box(self)) | bundle
         except ImportError:
             return bundle
 

@@ -372,7 +372,8 @@ class PreparedHessian:
         tensors = self._problem.arguments.tensors(args)
         split = self._problem.variables.split(v)
         both = self._problem.gradient_and_product(leaves, tensors, split)
-        return torch.cat([part.reshape(-1) for part in both[len(leaves) :]])
+        # Some versions of torch leave parts in it that ask for a gradient.
+        return torch.cat([part.reshape(-1) for part in both[len(leaves) :]]).detach()
 
     def _compare(self, found, true, scale, seen) -> None:
         seen = seen & np.isfinite(found)
