@@ -54,6 +54,9 @@ def markdown(source, id_, slide=None):
 def with_slide(cell, slide):
     if slide:
         cell.metadata["slideshow"] = {"slide_type": slide}
+    if slide == "slide":
+        parts = {"ask": "How?", "misconception": "So.", "answer": "Not so."}
+        cell.metadata["lecture"] = {"minutes": 11, **parts}
     return cell
 
 
@@ -77,6 +80,7 @@ def nb():
         code("1 / 0", "error", an_error(), tags=["raises-exception"], slide="fragment"),
         code("%timeit f()", "timing", stream("3.1 ms\n"), tags=["timing"], slide="subslide"),
         code("a", "result", v4.new_output("execute_result", {"text/plain": "2.0"}), slide="slide"),
+        markdown("Bye", "farewell"),
     ]
     nb = v4.new_notebook(cells=cells, metadata=nbformat.from_dict(NOTEBOOK_METADATA))
     for count, cell in enumerate((c for c in cells if c.cell_type == "code"), start=1):
@@ -95,6 +99,19 @@ def cell(nb, id_):
 
 def append(nb, source, slide=None):
     nb.cells.append(markdown(source, "planted", slide))
+    if slide == "slide":
+        nb.cells[-1].metadata["lecture"]["minutes"] = 1
+
+
+def set_lecture(nb, id_, **changes):
+    """Change parts of a lecture's metadata; None removes one."""
+    lecture = cell(nb, id_).metadata.setdefault("lecture", {}) | changes
+    cell(nb, id_).metadata["lecture"] = {k: v for k, v in lecture.items() if v is not None}
+
+
+def leave_out_only_a_heading(nb):
+    append(nb, "## 3. Three", "skip")
+    nb.cells.append(markdown("More", "more"))
 
 
 def only_check(nb, check):
@@ -142,10 +159,21 @@ def attach(nb, name):
     nb.cells[-1].attachments = NotebookNode({name: {"image/png": PNG}})
 
 
+def without_minutes(nb, id_):
+    set_lecture(nb, id_, minutes=None)
+    set_lecture(nb, "result", minutes=20)
+
+
+def wrong_minutes(nb, minutes):
+    set_lecture(nb, "one", minutes=minutes)
+    set_lecture(nb, "result", minutes=20)
+
+
 METADATA, TRACES = notebook_checks.metadata_is_normalised, notebook_checks.no_trace_of_the_machine
 TITLE, HEADINGS = notebook_checks.one_title, notebook_checks.headings_are_numbered
 SETUP, ALT = notebook_checks.setup_cell_is_shared, notebook_checks.pictures_have_alt_text
 IMAGES, SLIDES = notebook_checks.markdown_images_are_sound, notebook_checks.slides_are_marked
+LECTURE = notebook_checks.lecture_is_planned
 SHORT, RUN = notebook_checks.code_cells_are_short, notebook_checks.every_cell_was_run
 
 PLANTED = [
@@ -225,6 +253,21 @@ PLANTED = [
         lambda nb: set_metadata(nb, "png", "slideshow", {"slide_type": "slid"}),
     ),
     (SLIDES, "a second code cell", lambda nb: cell(nb, "error").metadata.pop("slideshow")),
+    (SLIDES, "not marked 'skip'", leave_out_only_a_heading),
+    (LECTURE, "(id 'two'): lecture, no 'minutes'", lambda nb: without_minutes(nb, "two")),
+    (LECTURE, "(id 'title'): lecture, no 'minutes'", lambda nb: without_minutes(nb, "title")),
+    (LECTURE, "'minutes' is True, a positive", lambda nb: wrong_minutes(nb, True)),
+    (LECTURE, "'minutes' is 0, a positive", lambda nb: wrong_minutes(nb, 0)),
+    (LECTURE, "'minutes' is '11', a positive", lambda nb: wrong_minutes(nb, "11")),
+    (LECTURE, "takes 39 minutes, 40 to 50", lambda nb: set_lecture(nb, "one", minutes=6)),
+    (LECTURE, "takes 51 minutes, 40 to 50", lambda nb: set_lecture(nb, "one", minutes=18)),
+    (LECTURE, "no 'ask'", lambda nb: set_lecture(nb, "one", ask=None)),
+    (LECTURE, "no 'misconception'", lambda nb: set_lecture(nb, "one", misconception=None)),
+    (LECTURE, "no 'answer'", lambda nb: set_lecture(nb, "one", answer=None)),
+    (LECTURE, "'answer' is ' ', a text", lambda nb: set_lecture(nb, "one", answer=" ")),
+    (LECTURE, "'say' is 5, a text", lambda nb: set_lecture(nb, "title", say=5)),
+    (LECTURE, "'asks' is unknown", lambda nb: set_lecture(nb, "one", asks="How?")),
+    (LECTURE, "opens no slide", lambda nb: set_lecture(nb, "farewell", say="Bye")),
     (
         SHORT,
         "16 lines of code, at most 15",
@@ -285,6 +328,16 @@ def test_a_name_that_may_be_a_word_is_let_pass(monkeypatch, host, user, names):
 def test_what_only_looks_like_a_trace_is_let_pass(nb, text):
     append(nb, text)
     assert TRACES(nb) == []
+
+
+def test_a_summary_needs_no_question_and_a_left_out_section_no_minutes(nb):
+    append(nb, "## 3. Summary", "slide")
+    nb.cells[-1].metadata["lecture"] = {"minutes": 1}
+    nb.cells.append(markdown("## 4. More", "more", "skip"))
+    nb.cells.append(markdown("Much more", "much-more", "skip"))
+    assert faults(nb) == []
+    set_lecture(nb, "more", minutes=1)
+    assert "opens no slide" in only_check(nb, LECTURE)
 
 
 def test_a_long_cell_may_say_so(nb):

@@ -20,10 +20,11 @@ from nbformat import NotebookNode
 from nbformat.validator import iter_validate
 
 from address import repository, setup_cell
-from notebooks import ROOT, cell_name, normalise, tags
+from notebooks import LECTURE_PARTS, ROOT, cell_name, normalise, slide_type, tags
 
 MOST_CODE_LINES = 15
-SLIDE_TYPES = {"slide", "subslide", "fragment", "skip", "notes", "-"}
+LECTURE_MINUTES = range(40, 51)  # one deck is one lecture of 50 minutes, questions included
+SLIDE_TYPES = {"slide", "subslide", "fragment", "skip", "-"}
 RASTER_IMAGES = ("image/png", "image/jpeg", "image/gif")
 VOID_ELEMENTS = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "wbr"}
 
@@ -322,24 +323,73 @@ def markdown_images_are_sound(nb: NotebookNode, folder: Path = ROOT / "notebooks
 
 
 def slides_are_marked(nb: NotebookNode) -> list[str]:
-    """Check that a section opens a slide, and a second code cell on a slide says where it goes."""
+    """Check that a section opens a slide, and a second code cell on a slide says where it goes.
+
+    A section that the lecture leaves out is marked "skip", heading and all.
+    """
     faults = []
-    headed = {name: level for name, _, level, _ in reversed(list(_headings(nb))) if level <= 2}
+    headed = {name for name, _, level, _ in _headings(nb) if level <= 2}
     code_on_slide = 0
+    left_out = False
     for index, cell in enumerate(nb.cells):
-        name = cell_name(nb, index)
-        slide_type = cell.metadata.get("slideshow", {}).get("slide_type")
-        if slide_type is not None and slide_type not in SLIDE_TYPES:
-            faults.append(f"{name}: {slide_type!r} is not a slide type")
-        if name in headed and slide_type != "slide":
+        name, kind = cell_name(nb, index), slide_type(cell)
+        if kind not in SLIDE_TYPES:
+            faults.append(f"{name}: {kind!r} is not a slide type")
+        if name in headed and kind not in ("slide", "skip"):
             faults.append(f"{name}: its heading does not open a slide (slide_type 'slide')")
-        if slide_type in ("slide", "subslide"):
+        if name in headed:
+            left_out = kind == "skip"
+        if left_out and kind != "skip":
+            faults.append(f"{name}: not marked 'skip', but its section's heading is")
+        if kind in ("slide", "subslide"):
             code_on_slide = 0
         if cell.cell_type == "code":
             code_on_slide += 1
-            if code_on_slide > 1 and slide_type is None:
+            if code_on_slide > 1 and "slideshow" not in cell.metadata:
                 faults.append(f"{name}: a second code cell on one slide, without a slide type")
     return faults
+
+
+def lecture_is_planned(nb: NotebookNode) -> list[str]:
+    """Check that every section on the slides has its minutes, a question and a misconception.
+
+    The minutes of the whole lecture must add up to between 40 and 50.
+    """
+    faults = []
+    headings = {name: (level, text) for name, _, level, text in reversed(list(_headings(nb)))}
+    minutes = 0
+    for index, cell in enumerate(nb.cells):
+        name = cell_name(nb, index)
+        level, text = headings.get(name, (9, ""))
+        lecture = cell.metadata.get("lecture", {})
+        faults += [f"{name}: lecture, {fault}" for fault in _lecture_type_faults(lecture)]
+        if slide_type(cell) == "slide":
+            asks = level == 2 and not text.endswith("Summary")
+            needed = ["minutes"] * (level <= 2) + ["ask", "misconception", "answer"] * asks
+            faults += [f"{name}: lecture, no {key!r}" for key in needed if key not in lecture]
+        elif lecture and (level > 2 or slide_type(cell) == "skip"):
+            faults.append(f"{name}: lecture, but the cell opens no slide (slide_type 'slide')")
+        minutes += lecture.get("minutes", 0) if _is_minutes(lecture.get("minutes")) else 0
+    if minutes not in LECTURE_MINUTES:
+        least, most = LECTURE_MINUTES[0], LECTURE_MINUTES[-1]
+        faults.append(f"the lecture takes {minutes} minutes, {least} to {most} expected")
+    return faults
+
+
+def _is_minutes(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+def _lecture_type_faults(lecture: NotebookNode) -> Iterator[str]:
+    for key, value in lecture.items():
+        if key == "minutes":
+            if not _is_minutes(value):
+                yield f"'minutes' is {value!r}, a positive whole number expected"
+        elif key not in LECTURE_PARTS:
+            known = ", ".join(["minutes", *LECTURE_PARTS])
+            yield f"{key!r} is unknown; there are: {known}"
+        elif not isinstance(value, str) or not value.strip():
+            yield f"{key!r} is {value!r}, a text expected"
 
 
 def code_cells_are_short(nb: NotebookNode) -> list[str]:
@@ -379,6 +429,7 @@ CHECKS: tuple[Callable[[NotebookNode], list[str]], ...] = (
     pictures_have_alt_text,
     markdown_images_are_sound,
     slides_are_marked,
+    lecture_is_planned,
     code_cells_are_short,
     every_cell_was_run,
 )

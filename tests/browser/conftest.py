@@ -12,21 +12,13 @@ import time
 import urllib.request
 
 import pytest
+from filelock import FileLock
 
+import chromium
 from notebooks import ROOT, course_notebooks
 
 TOKEN = "course"
 BUILD = ROOT / "build" / "browser"
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-# What the browser itself would ask of the network, which is not the page's doing.
-QUIET = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 SETTINGS = {
     # All cells in the page at once, or those out of sight could not be looked at.
     "notebook-extension/tracker": {"windowingMode": "none"},
@@ -95,16 +87,40 @@ def lab(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def web():
+    """The folder of the JavaScript packages that slides and site bring along."""
+    for program in ("make", "npm"):
+        if shutil.which(program) is None:
+            pytest.skip(f"no {program} on this machine")
+    # What a make around these tests hands on is not meant for this one.
+    environment = {name: value for name, value in os.environ.items() if "MAKE" not in name}
+    BUILD.mkdir(parents=True, exist_ok=True)
+    # Test processes run side by side, and one installation serves them all.
+    with FileLock(BUILD / "web.lock"):
+        done = subprocess.run(
+            ["make", "build/web/.installed"],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+        )
+    if done.returncode != 0:
+        pytest.fail(f"the JavaScript packages could not be installed:\n{done.stderr}")
+    return ROOT / "build" / "web" / "node_modules"
+
+
+@pytest.fixture(scope="session")
 def browser():
     """The system's own Chromium, driven by Playwright."""
-    program = next(filter(None, map(shutil.which, BROWSERS)), None)
+    program = chromium.find()
     if program is None:
-        pytest.skip(f"no browser on this machine: none of {', '.join(BROWSERS)} is installed")
+        names = ", ".join(chromium.PROGRAMS)
+        pytest.skip(f"no browser on this machine: none of {names} is installed")
     playwright = pytest.importorskip("playwright.sync_api")
     with playwright.sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=program, args=QUIET)
-        yield chromium
-        chromium.close()
+        started = driver.chromium.launch(executable_path=program, args=chromium.QUIET)
+        yield started
+        started.close()
 
 
 class Visit:

@@ -1,0 +1,115 @@
+"""Look at decks in a browser: the faults of every slide, and a picture of each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import chromium
+
+SMALLEST_SCALE = 0.65
+SIZE = {"width": 1280, "height": 720}
+SHEET_COLUMNS, SHEET_ROWS = 2, 3
+PART_OF_A_SHEET = (800, 450)
+
+# Shows every slide with all its fragments and notes what does not fit. What lies inside a picture
+# or a formula is theirs; their own box counts.
+LOOK = """() => Reveal.getSlides().map((slide) => {
+    const {h, v} = Reveal.getIndices(slide);
+    Reveal.slide(h, v, 1000);
+    const box = slide.querySelector(".fit"), edge = box.getBoundingClientRect(), faults = [];
+    const shown = [...box.querySelectorAll("*:not(svg *, mjx-container *)")];
+    const name = (element) =>
+        `<${element.tagName.toLowerCase()}> ${element.textContent.trim().slice(0, 40)}`;
+    for (const element of shown) {
+        const place = element.getBoundingClientRect(), style = getComputedStyle(element);
+        if (place.right > edge.right + 1) faults.push(`too wide: ${name(element)}`);
+        if (place.bottom > edge.bottom + 1) faults.push(`too low: ${name(element)}`);
+        if (style.overflowX !== "visible" && element.scrollWidth > element.clientWidth + 1)
+            faults.push(`clipped: ${name(element)}`);
+        if (element.tagName === "PRE" && element.scrollWidth > element.clientWidth + 1)
+            faults.push(`a line is too long: ${name(element)}`);
+    }
+    if (box.dataset.fits !== "yes") faults.push("does not fit at the smallest scale: split it");
+    for (const formula of slide.querySelectorAll("mjx-merror, [data-mml-node=merror]"))
+        faults.push(`bad formula: ${name(formula)}`);
+    const walker = document.createTreeWalker(slide, NodeFilter.SHOW_TEXT);
+    for (let text; (text = walker.nextNode()); )
+        if (/\\$|\\\\\\(/.test(text.data) && !text.parentElement.closest("pre, code, svg"))
+            faults.push(`a formula that was not typeset: ${text.data.trim().slice(0, 40)}`);
+    for (const image of box.querySelectorAll("img"))
+        if (!image.alt || image.alt.startsWith("No description"))
+            faults.push("an image without alt text");
+    for (const svg of box.querySelectorAll("svg[role=img]:not(mjx-container *)"))
+        if (!svg.getAttribute("aria-label") && !svg.querySelector(":scope > title"))
+            faults.push("a picture without a label");
+    return {
+        id: slide.id, h, v, faults, scale: Number(box.dataset.scale),
+        notes: slide.querySelector("aside.notes").innerText,
+    };
+})"""
+
+
+def open_deck(browser: Any, address: str) -> Any:
+    """Return a page with a deck whose slides have been fitted."""
+    page = browser.new_page(viewport=SIZE)
+    page.goto(address)
+    page.wait_for_selector(".reveal.ready")
+    return page
+
+
+def look(page: Any) -> list[dict[str, Any]]:
+    """Show every slide of an open deck, all fragments included, and return what was seen.
+
+    Returns
+    -------
+    list of dict
+        For each slide its id, its place (h, v), its scale, its speaker notes as text, and its
+        faults in plain words.
+    """
+    return page.evaluate(LOOK)
+
+
+def take_pictures(decks: Sequence[Path], folder: Path) -> None:
+    """Take a picture of every slide, join them to sheets, and print the scale and the faults."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=chromium.find(), args=chromium.QUIET)
+        for deck in decks:
+            page = open_deck(browser, deck.resolve().as_uri())
+            _take_pictures_of(page, folder / deck.stem)
+            page.close()
+        browser.close()
+
+
+def _take_pictures_of(page: Any, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob("*.png"):
+        old.unlink()
+    pictures = []
+    for number, slide in enumerate(look(page), start=1):
+        page.evaluate("({h, v}) => Reveal.slide(h, v, 1000)", slide)
+        # A fragment comes in slowly; its end is what counts.
+        page.evaluate("document.getAnimations().forEach((animation) => animation.finish())")
+        pictures.append(folder / f"{number:02d}-{slide['id']}.png")
+        page.screenshot(path=pictures[-1])
+        print(f"{number:3} {slide['id']:30} {slide['scale']:.0%} {'; '.join(slide['faults'])}")
+    _write_sheets(pictures, folder)
+
+
+def _write_sheets(pictures: Sequence[Path], folder: Path) -> None:
+    """Join six pictures at a time to one, which is quicker to look through."""
+    from PIL import Image
+
+    width, height = PART_OF_A_SHEET
+    on_a_sheet = SHEET_COLUMNS * SHEET_ROWS
+    for first in range(0, len(pictures), on_a_sheet):
+        sheet = Image.new("RGB", (SHEET_COLUMNS * width, SHEET_ROWS * height), "gray")
+        for place, path in enumerate(pictures[first : first + on_a_sheet]):
+            row, column = divmod(place, SHEET_COLUMNS)
+            with Image.open(path) as picture:
+                small = picture.resize((width - 4, height - 4))
+            sheet.paste(small, (column * width + 2, row * height + 2))
+        sheet.save(folder / f"sheet-{1 + first // on_a_sheet}.png")
