@@ -1,7 +1,8 @@
 """Read, run, normalise and write the notebooks of the course.
 
 ``python tools/notebooks.py outputs [name ...]`` runs notebooks again and keeps the outputs that
-changed; ``make outputs`` calls it.
+changed; ``make outputs`` calls it. ``python tools/notebooks.py normalise [file ...]`` runs nothing
+and takes out what an editor or a run left in the files; ``make format`` calls it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ import base64
 import copy
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import nbformat
@@ -26,6 +28,13 @@ NOTEBOOK_METADATA = {
     "language_info": {"name": "python"},
 }
 KEPT_CELL_METADATA = ("alt", "lecture", "slideshow", "tags")
+# What a slide's `lecture` may hold beside `minutes`, and its heading in the speaker notes.
+LECTURE_PARTS = {
+    "ask": "Ask the room",
+    "misconception": "A common misconception",
+    "answer": "Answer",
+    "say": "For the speaker",
+}
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 FIGURE_TAG = "figure:"
 LIBRARY_FRAMES = "... the frames inside libraries are left out"
@@ -62,6 +71,11 @@ def write(nb: NotebookNode, path: Path) -> bool:
 def tags(cell: NotebookNode) -> list[str]:
     """Return the tags of a cell."""
     return cell.metadata.get("tags", [])
+
+
+def slide_type(cell: NotebookNode) -> str:
+    """Return the slide type of a cell, ``-`` where it has none."""
+    return cell.metadata.get("slideshow", {}).get("slide_type", "-")
 
 
 def cell_name(nb: NotebookNode, index: int) -> str:
@@ -101,8 +115,8 @@ def execute(path: Path, timeout: int = CELL_TIMEOUT) -> NotebookNode:
 def normalise(nb: NotebookNode) -> NotebookNode:
     """Return a copy of a notebook without what depends on the machine or on the run.
 
-    Kept are the cells, their ids, their tags, slide, lecture and alt metadata, and their outputs; the
-    metadata of the notebook is always the same. Execution counts become 1, 2, 3 and so on.
+    Kept are the cells, their ids, their tags, slide, lecture and alt metadata, and their outputs;
+    the metadata of the notebook is always the same. Execution counts become 1, 2, 3 and so on.
     """
     nb = copy.deepcopy(nb)
     nb.metadata = nbformat.from_dict(NOTEBOOK_METADATA)
@@ -249,16 +263,45 @@ def refresh(path: Path, timing: bool = False) -> bool:
     return write(nb, path)
 
 
-def _chosen(names: Sequence[str]) -> list[Path]:
+def chosen(names: Sequence[str]) -> list[Path]:
+    """Return the notebooks whose names begin with one of `names`, or all where none is given.
+
+    Raises
+    ------
+    SystemExit
+        If no notebook's name begins with one of them.
+    """
     notebooks = course_notebooks()
     if not names:
         return notebooks
-    chosen = [path for path in notebooks if any(path.stem.startswith(Path(n).stem) for n in names)]
     for name in names:
         if not any(path.stem.startswith(Path(name).stem) for path in notebooks):
             known = ", ".join(path.stem for path in notebooks) or "none"
             raise SystemExit(f"no notebook's name begins with {name!r}; there are: {known}")
-    return chosen
+    return [path for path in notebooks if any(path.stem.startswith(Path(n).stem) for n in names)]
+
+
+def normalise_file(path: Path) -> bool:
+    """Normalise a notebook's file without running it, and return whether the file changed."""
+    try:
+        nb = read(path)
+    except (OSError, ValueError) as error:
+        raise NotebookFailed(f"{path.name}: cannot be read: {error}") from error
+    return write(normalise(nb), path)
+
+
+def _for_each(paths: Sequence[Path], change: Callable[[Path], bool]) -> int:
+    """Change each file, say what became of it, and return the exit status."""
+    status = 0
+    for path in paths:
+        try:
+            changed = change(path)
+        except NotebookFailed as error:
+            print(f"FAILED {error}", file=sys.stderr)
+            status = 1
+        else:
+            print(f"{'written' if changed else 'unchanged'}: {path.name}")
+    return status
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -268,18 +311,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     outputs = commands.add_parser("outputs", help="run notebooks again, keep what changed")
     outputs.add_argument("names", nargs="*", help="a number or name; without any, all notebooks")
     outputs.add_argument("--timing", action="store_true", help="also refresh timing cells")
+    normal = commands.add_parser("normalise", help="take out what an editor or a run left")
+    normal.add_argument("files", nargs="*", type=Path, help="without any, all notebooks")
     options = parser.parse_args(arguments)
 
-    status = 0
-    for path in _chosen(options.names):
-        try:
-            changed = refresh(path, timing=options.timing)
-        except NotebookFailed as error:
-            print(f"FAILED {error}", file=sys.stderr)
-            status = 1
-        else:
-            print(f"{'written' if changed else 'unchanged'}: {path.name}")
-    return status
+    if options.command == "normalise":
+        return _for_each(options.files or course_notebooks(), normalise_file)
+    return _for_each(chosen(options.names), partial(refresh, timing=options.timing))
 
 
 if __name__ == "__main__":
