@@ -1,0 +1,228 @@
+"""What the course's site does beyond Sphinx and its theme."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import json
+import re
+from functools import partial
+from pathlib import PurePosixPath
+from typing import Any
+
+from docutils import nodes
+from sphinx import addnodes
+from sphinx.application import Sphinx
+from sphinx.ext.napoleon import NumpyDocstring
+from sphinx.util.docutils import SphinxDirective
+
+from address import Repository, binder_url, colab_url, repository
+from autodiff_course.exercises.framework import exercises_in
+from gather import CARD, ROOT, STATIC, relinked
+
+PICTURES = ("image/png", "image/jpeg")
+_LONE_STAR = re.compile(r"(?<=[ (])\*(?=\w)(?!\w[^*]*\*)")
+_LINK_BACK = re.compile(
+    r'(?P<before><div class="viewcode-block" id="(?P<name>[^"]+)">\s*)'
+    r'<a class="viewcode-back" href="[^"]*">\[docs\]</a>'
+)
+LONGEST_DESCRIPTION = 300  # characters; who shows descriptions cuts longer ones anyway
+
+
+# --- Notebooks ------------------------------------------------------------------------------------
+
+
+def _alt_text(cell: dict[str, Any]) -> str | None:
+    """Return the text that stands for the picture in a cell's outputs."""
+    for output in cell.get("outputs", []):
+        for mime in PICTURES:
+            alt = output.get("metadata", {}).get(mime, {}).get("alt")
+            if alt:
+                return alt
+    return None
+
+
+def prepare_notebook(app: Sphinx, docname: str, source: list[str]) -> None:
+    """Give the pictures of a notebook their alt texts, and its links the layout of the site.
+
+    The text of a picture stands in the metadata of its output, where myst-nb does not look.
+    """
+    if not docname.startswith("notebooks/"):
+        return
+    notebook = json.loads(source[0])
+    url = repository(ROOT).url
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "markdown":
+            text = "".join(cell["source"])
+            cell["source"] = relinked(text, f"{docname}.ipynb", url)
+        elif alt := _alt_text(cell):
+            cell["metadata"]["mystnb"] = {"image": {"alt": alt}}
+    source[0] = json.dumps(notebook)
+
+
+# --- Docstrings -----------------------------------------------------------------------------------
+
+
+def escape_stars(app: Sphinx, *args: Any) -> None:
+    """Escape a star that belongs to Python, as in ``(rows, *shape)``, not to markup.
+
+    Docstrings are written to be read as they are, too.
+    """
+    lines = args[-1]
+    lines[:] = [_LONE_STAR.sub(r"\\*", line) for line in lines]
+
+
+def skip_fields(
+    app: Sphinx, what: str, name: str, member: object, skip: bool, options: Any
+) -> bool | None:
+    """Leave out the fields of a named tuple, which its own docstring describes."""
+    return True if type(member).__name__ == "_tuplegetter" else None
+
+
+class Exercises(SphinxDirective):
+    """Describe the exercises of a module, which autodoc takes for data without a text."""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        """Return a description of each exercise: what it is called with, and the task."""
+        module = importlib.import_module(self.arguments[0])
+        text = [f".. py:currentmodule:: {module.__name__}", ""]
+        for exercise in exercises_in(module):
+            given = inspect.signature(exercise.reference)
+            kind = (
+                f"function:: {exercise.name}{given}"
+                if given.parameters
+                else "data:: " + exercise.name
+            )
+            text += [f".. py:{kind}", ""]
+            task = NumpyDocstring(exercise.__doc__, self.config).lines()
+            text += [f"   {line}" for line in task] + [""]
+        described = self.parse_text_to_nodes("\n".join(text))
+        for part in described:
+            for signature in part.findall(addnodes.desc_signature):
+                del signature["module"]  # or viewcode would lead straight to the solution
+        return described
+
+
+# --- The head of a page ---------------------------------------------------------------------------
+
+
+def _plain_text(paragraph: nodes.paragraph) -> str:
+    """Return the text of a paragraph; a formula without the marks that only TeX needs."""
+    text = "".join(
+        node.astext().translate({ord(mark): None for mark in "{}\\"})
+        if isinstance(node.parent, nodes.math)
+        else node.astext()
+        for node in paragraph.findall(nodes.Text)
+    )
+    return " ".join(text.split())
+
+
+def description(doctree: nodes.document | None, otherwise: str) -> str:
+    """Return one or two sentences that say what a page is about: its first paragraph.
+
+    A paragraph that is nothing but links says nothing.
+    """
+    for paragraph in doctree.findall(nodes.paragraph) if doctree else ():
+        text = _plain_text(paragraph)
+        if not text.startswith("Open in "):
+            return text if len(text) <= LONGEST_DESCRIPTION else text[:LONGEST_DESCRIPTION] + "…"
+    return otherwise
+
+
+def _meta(kind: str, name: str, content: str) -> str:
+    escaped = content.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
+    return f'<meta {kind}="{name}" content="{escaped}" />\n'
+
+
+def add_head(app: Sphinx, pagename: str, _template: str, context: dict, doctree: Any) -> None:
+    """Say in the head of a page what it is about, for search engines and for shared links."""
+    course = app.config.project
+    title = nodes.unescape(context.get("title") or course)
+    title = doctree.next_node(nodes.title).astext() if doctree else title
+    about = description(doctree, f"{title}: {course}.")
+    base = app.config.html_baseurl
+    card = "The name of the course beside a soap film in a square wire frame, drawn in space."
+    context["metatags"] = context.get("metatags", "") + "".join(
+        [
+            _meta("name", "description", about),
+            _meta("property", "og:title", title),
+            _meta("property", "og:description", about),
+            _meta("property", "og:type", "website"),
+            _meta("property", "og:site_name", course),
+            _meta("property", "og:url", f"{base}{app.builder.get_target_uri(pagename)}"),
+            _meta("property", "og:image", f"{base}_static/{CARD}"),
+            _meta("property", "og:image:width", "1200"),
+            _meta("property", "og:image:height", "630"),
+            _meta("property", "og:image:alt", card),
+            _meta("name", "twitter:card", "summary_large_image"),
+        ]
+    )
+
+
+# --- Buttons --------------------------------------------------------------------------------------
+
+
+def _correct(button: dict[str, Any], pagename: str, repo: Repository) -> None:
+    """Make a button above a notebook lead to where the notebook lies, which is not in docs/."""
+    name = PurePosixPath(pagename).name + ".ipynb"
+    if button.get("text") == "Binder":
+        button["url"] = binder_url(repo, name)
+    elif button.get("text") == "Colab":
+        button["url"] = colab_url(repo, name)
+    elif "url" in button:
+        button["url"] = button["url"].replace("/docs/notebooks/", "/notebooks/")
+
+
+def correct_buttons(app: Sphinx, pagename: str, _template: str, context: dict, _tree: Any) -> None:
+    """Correct the addresses behind the buttons above a notebook."""
+    if pagename.startswith("notebooks/"):
+        repo = repository(ROOT)
+        for group in context.get("header_buttons", []):
+            for button in group.get("buttons", []):
+                _correct(button, pagename, repo)
+
+
+def mend_source_page(app: Sphinx, pagename: str, _template: str, context: dict, _tree: Any) -> None:
+    """Mend what viewcode makes of the pages of source code."""
+    if pagename == "_modules/index":
+        # It puts lists where only items of a list may stand.
+        items = "".join(re.findall(r"<li>.*?</li>", context["body"], re.DOTALL))
+        context["body"] = f"<h1>{context['title']}</h1>\n<ul>{items}</ul>"
+    elif pagename.startswith("_modules/"):
+        back = partial(_link_back, app, pagename)
+        context["body"] = _LINK_BACK.sub(back, context["body"])
+
+
+def _link_back(app: Sphinx, pagename: str, match: re.Match) -> str:
+    """Return the link from a piece of source code to where it is described, if it is.
+
+    By itself, viewcode takes all of a module for described where one name of it is.
+    """
+    objects = app.env.domains["py"].objects
+    module = pagename.removeprefix("_modules/").replace("/", ".")
+    for owner in (module, module.rpartition(".")[0]):
+        if entry := objects.get(f"{owner}.{match['name']}"):
+            uri = app.builder.get_relative_uri(pagename, entry.docname)
+            anchor = f"{uri}#{entry.node_id}"
+            return f'{match["before"]}<a class="viewcode-back" href="{anchor}">[docs]</a>'
+    return match["before"]
+
+
+def add_static_files(app: Sphinx, config: Any) -> None:
+    """Take MathJax and the card, which docs/gather.py has put beside the sources."""
+    config.html_static_path.append(str(app.srcdir / STATIC))
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Tell Sphinx when to call the functions of this module."""
+    app.add_directive("exercises", Exercises)
+    app.connect("config-inited", add_static_files)
+    app.connect("source-read", prepare_notebook)
+    app.connect("autodoc-process-docstring", escape_stars, priority=100)  # before napoleon
+    app.connect("autodoc-skip-member", skip_fields)
+    app.connect("html-page-context", add_head)
+    app.connect("html-page-context", mend_source_page)
+    app.connect("html-page-context", correct_buttons, priority=900)  # after the theme
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
