@@ -8,8 +8,10 @@ import itertools
 import pkgutil
 import re
 import textwrap
+from importlib.metadata import version
 
 import pytest
+from packaging.version import Version
 
 import autodiff_course.exercises
 from autodiff_course.exercises.framework import case, exercise, exercises_in
@@ -23,11 +25,18 @@ def _all_exercises():
                 yield pytest.param(one, id=f"{module.name}.{one.name}")
 
 
+def _mistakes(one):
+    """The mistakes of an exercise, without what the installed torch has made right."""
+    # In torch 2.15 the slope of `clamp` at its bound is 0, and stops there what is infinite.
+    mended = {"_clamped"} if Version(version("torch")) >= Version("2.15") else set()
+    return [mistake for mistake in one.mistakes if mistake.function.__name__ not in mended]
+
+
 EXERCISES = list(_all_exercises())
 MISTAKES = [
     pytest.param(one.values[0], mistake, id=f"{one.id}-{mistake.function.__name__}")
     for one in EXERCISES
-    for mistake in one.values[0].mistakes
+    for mistake in _mistakes(one.values[0])
 ]
 
 
@@ -42,7 +51,7 @@ def _same(one, first, second):
 
 def _confusions(one):
     """Pairs of functions, the solution among them, that no input tells apart."""
-    functions = [one.reference, *(mistake.function for mistake in one.mistakes)]
+    functions = [one.reference, *(mistake.function for mistake in _mistakes(one))]
     return [
         (first.__name__, second.__name__)
         for first, second in itertools.combinations(functions, 2)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import matplotlib.figure
 
-__all__ = ["Picture", "Plot", "show", "widget_formats"]
+__all__ = ["Picture", "Plot", "show"]
 
 
 def widget_formats(widget) -> dict:
