@@ -9,11 +9,13 @@
 #   LAB_FLAGS    more flags for JupyterLab, as in `make lab LAB_FLAGS="--no-browser --port 9000"`.
 #   NAMES        for `make outputs` and `make slides`: only these notebooks, by number or name.
 #   TIMING       for `make outputs`: TIMING=1 also refreshes the cells that measure time.
+#   COLAB_PACKAGES  for `make test-colab`: a file with Colab's versions, as `pip freeze` prints them.
 PYTHON ?= python3
 TORCH_INDEX ?=
 LAB_FLAGS ?=
 NAMES ?=
 TIMING ?=
+COLAB_PACKAGES ?=
 
 VENV := .venv
 # Windows keeps a virtual environment's programs in another folder.
@@ -25,7 +27,7 @@ WEB := build/web
 WEB_STAMP := $(WEB)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test slides site outputs address benchmarks lint format clean
+.PHONY: help lab test test-lowest test-newest test-colab slides site outputs address benchmarks lint format clean
 
 help:  ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -33,18 +35,30 @@ help:  ## list the verbs
 lab: $(STAMP)  ## open the course in JupyterLab
 	@# A trusted notebook shows its committed pictures before its first run.
 	@$(BIN)/jupyter trust notebooks/*.ipynb > /dev/null
-	$(BIN)/jupyter lab $(LAB_FLAGS) $(FIRST_NOTEBOOK)
+	@# The whole course is in sight, so that a link from a notebook to the glossary opens it.
+	$(BIN)/jupyter lab --ServerApp.root_dir=. $(LAB_FLAGS) $(FIRST_NOTEBOOK)
 
 test: $(STAMP)  ## run every test, the notebooks included
 	@# Several processes, a file in one of them, since its tests may share a kernel or a browser.
 	@# With a thread per core each, they would only wait for each other.
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
+test-lowest: $(STAMP)  ## run the tests on the lowest versions that pyproject.toml allows
+	TORCH_INDEX='$(TORCH_INDEX)' $(BIN)/python tools/other_versions.py lowest
+
+test-newest: $(STAMP)  ## run the tests on the newest versions there are
+	TORCH_INDEX='$(TORCH_INDEX)' $(BIN)/python tools/other_versions.py newest
+
+test-colab: $(STAMP)  ## run every notebook alone, on Colab's versions of the libraries
+	TORCH_INDEX='$(TORCH_INDEX)' $(BIN)/python tools/colab.py $(COLAB_PACKAGES)
+
 slides: $(STAMP) $(WEB_STAMP)  ## make the notebooks' slides in build/slides
 	$(BIN)/python tools/slides.py $(NAMES)
 
 site: $(STAMP) $(WEB_STAMP)  ## make the course's web site in build/site
-	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going --jobs auto docs build/site
+	$(BIN)/python docs/gather.py build/site-source
+	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going --conf-dir docs \
+	    --doctree-dir build/site-doctrees build/site-source build/site
 
 outputs: $(STAMP)  ## run the notebooks again and keep the outputs that changed
 	$(BIN)/python tools/notebooks.py outputs $(if $(TIMING),--timing) $(NAMES)
@@ -56,13 +70,16 @@ benchmarks: $(STAMP)  ## measure the course's engine beside others
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[benchmarks]'
 	@for script in benchmarks/*.py; do $(BIN)/python "$$script" || exit 1; done
 
-lint: $(STAMP)  ## check the code and the notebooks
+lint: $(STAMP)  ## check the code, the notebooks and the spelling
 	$(BIN)/python -m ruff check
 	$(BIN)/python -m ruff format --check
+	$(BIN)/codespell
 
 format: $(STAMP)  ## format the code and the notebooks, and mend what can be mended
-	$(BIN)/python -m ruff check --fix
+	@# What cannot be mended is told, and does not keep the rest from being done.
+	$(BIN)/python -m ruff check --fix --exit-zero
 	$(BIN)/python -m ruff format
+	$(BIN)/python tools/notebooks.py normalise
 
 clean:  ## remove .venv and every cache
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis build src/*.egg-info

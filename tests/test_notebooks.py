@@ -3,6 +3,7 @@
 import ast
 import functools
 import importlib
+import re
 from importlib.metadata import version
 
 import pytest
@@ -98,6 +99,14 @@ def test_a_cell_that_is_to_give_a_figure_must_show_one():
 @every_notebook
 def test_the_readme_lists_it(path):
     assert f"](notebooks/{path.name})" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@every_notebook
+def test_the_readme_gives_its_reading_time(path):
+    (minutes,) = re.findall(r"\*\*Time to read:\*\* (\d+) minutes", read(path).cells[0].source)
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    (row,) = [line for line in readme.splitlines() if f"](notebooks/{path.name}) | " in line]
+    assert f"| {minutes} min |" in row
 
 
 # --- Notebook 01 needs no torch before the section that introduces it -----------------------------
