@@ -41,7 +41,8 @@ lab: $(STAMP)  ## open the course in JupyterLab
 test: $(STAMP)  ## run every test, the notebooks included
 	@# Several processes, a file in one of them, since its tests may share a kernel or a browser.
 	@# With a thread per core each, they would only wait for each other.
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile \
+	    --no-loadscope-reorder
 
 test-lowest: $(STAMP)  ## run the tests on the lowest versions that pyproject.toml allows
 	TORCH_INDEX='$(TORCH_INDEX)' $(BIN)/python tools/other_versions.py lowest

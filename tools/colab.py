@@ -105,7 +105,7 @@ def main(arguments: Sequence[str]) -> int:
         raise SystemExit(f"{path}: names no version of torch")
     if shutil.which("dot"):
         print("note: this machine has Graphviz' dot, which Colab's notebooks must do without")
-    environment = Environment(ROOT / "build" / "colab")
+    environment = Environment(ROOT / "build" / "environments" / "colab")
     environment.make(*torch_first(torch), (*versions, "nbclient"))
     variables = with_address_of(ROOT.as_uri())
     before = environment.versions()

@@ -62,7 +62,7 @@ def main(arguments: Sequence[str]) -> int:
     if not arguments or arguments[0] not in ("lowest", "newest"):
         raise SystemExit("usage: python tools/other_versions.py lowest|newest [pytest arguments]")
     which, *chosen = arguments
-    environment = Environment(ROOT / "build" / which)
+    environment = Environment(ROOT / "build" / "environments" / which)
     environment.make(*installations(which))
     versions = environment.versions()
     names = [requirement.name for requirement in dependencies()]
