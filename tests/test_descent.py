@@ -444,6 +444,7 @@ def raise_interrupt():
     raise KeyboardInterrupt
 
 
+@pytest.mark.usefixtures("ctrl_c")
 @pytest.mark.parametrize("action", [raise_interrupt, lambda: signal.raise_signal(signal.SIGINT)])
 @pytest.mark.parametrize("call", [2, 3, 40])
 def test_an_interrupt_returns_what_there_is(call, action):
@@ -459,6 +460,8 @@ def test_an_interrupt_returns_what_there_is(call, action):
 @pytest.mark.parametrize("replay", [True, False])
 def test_an_interrupt_at_any_moment_returns_what_there_is(replay, monkeypatch):
     monkeypatch.setattr(descent, "ROWS_PER_CHUNK", 3)  # much packing, to be hit in the middle of it
+    # The first call imports modules of torch, which would stay half imported after an interrupt.
+    descend(squared(X), START, max_iterations=1, replay=replay)
 
     def interrupt(*_):
         raise KeyboardInterrupt

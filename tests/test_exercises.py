@@ -422,6 +422,7 @@ def test_a_result_that_comes_after_the_time_out_does_not_count():
     assert scale.check(answer, seconds=0.2).message.startswith("No result after")
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_an_interruption_by_the_user_stops_the_answer():
     threads = threading.active_count()
     timer = threading.Timer(0.3, _thread.interrupt_main)
