@@ -1,6 +1,9 @@
 """What is installed to test other versions than the pinned ones, and to run as on Colab."""
 
+import sys
 import tomllib
+from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
@@ -20,8 +23,8 @@ def ranges():
 def test_the_lowest_versions_are_the_bounds_of_the_ranges():
     lowest = dict(line.split("==") for line in other_versions.lowest())
     assert "torch" in lowest
-    for name, version in lowest.items():
-        assert str(ranges()[name].specifier) == f">={version}"
+    for name, bound in lowest.items():
+        assert str(ranges()[name].specifier) == f">={bound}"
 
 
 def test_a_range_without_a_bound_is_refused(monkeypatch):
@@ -50,6 +53,12 @@ def test_pins_are_those_of_the_requirements():
         environments.pins(["left-pad"])
 
 
+def test_the_versions_in_an_environment_are_all_found():
+    found = environments.Environment(Path(sys.prefix)).versions()
+    assert {"torch", "numpy", "autodiff-course"} <= set(found)
+    assert found["torch"] == version("torch")
+
+
 def test_the_names_are_checked_at_the_door():
     with pytest.raises(SystemExit, match="lowest|newest"):
         other_versions.main(["oldest"])
@@ -67,9 +76,9 @@ def test_colab_has_other_versions_than_the_pins_and_all_within_the_ranges():
     for name in ("torch", "numpy", "matplotlib"):
         (pin,) = environments.pins([name])
         assert pin != f"{name}=={listed[name]}"
-    for name, version in listed.items():
+    for name, there in listed.items():
         if name in ranges():
-            assert Version(version) in ranges()[name].specifier, name
+            assert Version(there) in ranges()[name].specifier, name
 
 
 def test_colab_lacks_what_the_set_up_cell_must_bring():

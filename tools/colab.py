@@ -24,6 +24,7 @@ from environments import Environment, dependencies, torch_first
 from notebooks import ROOT, course_notebooks
 
 COLAB_PACKAGES = ROOT / "tools" / "colab_packages.txt"
+COURSE = "autodiff-course"
 # What runs a notebook there is part of Colab too.
 KERNEL = ("ipykernel", "ipython", "nbclient", "nbformat")
 RUN = """
@@ -96,6 +97,14 @@ def changes(before: dict[str, str], after: dict[str, str]) -> list[str]:
     ]
 
 
+def remove_what_colab_lacks(environment: Environment, versions: Sequence[str]) -> None:
+    """Take away what an earlier run left behind when it was interrupted."""
+    listed = {version.split("==")[0] for version in versions}
+    needed = {COURSE, *(canonicalize_name(requirement.name) for requirement in dependencies())}
+    if left := (needed - listed) & set(environment.versions()):
+        environment.pip("uninstall", "--yes", *sorted(left))
+
+
 def main(arguments: Sequence[str]) -> int:
     """Run every notebook, say what came of it, and return the exit status."""
     path = Path(arguments[0]) if arguments else COLAB_PACKAGES
@@ -107,6 +116,7 @@ def main(arguments: Sequence[str]) -> int:
         print("note: this machine has Graphviz' dot, which Colab's notebooks must do without")
     environment = Environment(ROOT / "build" / "environments" / "colab")
     environment.make(*torch_first(torch), (*versions, "nbclient"))
+    remove_what_colab_lacks(environment, versions)
     variables = with_address_of(ROOT.as_uri())
     before = environment.versions()
     print("as on Colab:", *versions, sep=" ", flush=True)
@@ -120,6 +130,8 @@ def main(arguments: Sequence[str]) -> int:
         after = environment.versions()
         faults += changes(before, after)
         added = sorted(set(after) - set(before))
+        if COURSE not in added:
+            faults.append("the set-up cell did not install the course")
         print("  added:", *added)
         print(*(f"  FAULT: {fault}" for fault in faults), sep="\n", end="\n" * bool(faults))
         failed |= bool(faults)

@@ -18,7 +18,7 @@ from packaging.utils import canonicalize_name
 
 from notebooks import ROOT
 
-PIP = ("-m", "pip", "--disable-pip-version-check", "--quiet", "--no-input")
+PIP = ("-m", "pip", "--disable-pip-version-check", "--no-input")
 
 
 class Environment:
@@ -52,8 +52,8 @@ class Environment:
         stamp.write_text(recipe)
 
     def pip(self, *arguments: str) -> None:
-        """Run pip."""
-        subprocess.run([self.python, *PIP, *arguments], check=True, cwd=ROOT)
+        """Run pip, which says nothing unless something is wrong."""
+        subprocess.run([self.python, *PIP, "--quiet", *arguments], check=True, cwd=ROOT)
 
     def versions(self) -> dict[str, str]:
         """Return name → version of every distribution in it."""
