@@ -74,16 +74,22 @@ def without_badges(text: str) -> str:
     return _BADGE.sub(r"[\1]", text)
 
 
+def _found(folder: Path, pattern: str) -> list[Path]:
+    """Return the files that match, without the copies that JupyterLab keeps beside them."""
+    paths = sorted(path for path in folder.glob(pattern) if path.is_file())
+    return [path for path in paths if ".ipynb_checkpoints" not in path.parts]
+
+
 def _files(root: Path, repository_url: str) -> Iterator[tuple[PurePosixPath, Path | bytes]]:
     """Yield the place on the site of every file, and the file or what is to stand there."""
-    pages = [path for kind in ("md", "rst") for path in sorted((root / "docs").rglob(f"*.{kind}"))]
+    pages = [path for kind in ("md", "rst") for path in _found(root / "docs", f"**/*.{kind}")]
     for path in [*pages, root / "README.md"]:
         page = path.relative_to(root).as_posix()
         text = without_badges(path.read_text(encoding="utf-8"))
         place = place_on_site(PurePosixPath(page))
         yield place, relinked(text, page, repository_url).encode()
     for folder in ("notebooks", "figures"):
-        for path in sorted((root / folder).glob("*.*")):
+        for path in _found(root / folder, "*.*"):
             yield PurePosixPath(folder, path.name), path
     yield PurePosixPath(STATIC, "mathjax", "LICENSE"), MATHJAX.parent / "LICENSE"
     for part in MATHJAX_PARTS:

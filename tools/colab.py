@@ -101,8 +101,15 @@ def remove_what_colab_lacks(environment: Environment, versions: Sequence[str]) -
     """Take away what an earlier run left behind when it was interrupted."""
     listed = {version.split("==")[0] for version in versions}
     needed = {COURSE, *(canonicalize_name(requirement.name) for requirement in dependencies())}
-    if left := (needed - listed) & set(environment.versions()):
-        environment.pip("uninstall", "--yes", *sorted(left))
+    uninstall(environment, sorted((needed - listed) & set(environment.versions())))
+
+
+def uninstall(environment: Environment, names: Sequence[str]) -> None:
+    """Take packages away, and what pip leaves of the course: its compiled functions."""
+    if names:
+        environment.pip("uninstall", "--yes", *names)
+    for folder in environment.folder.glob("**/site-packages/autodiff_course"):
+        shutil.rmtree(folder)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -135,8 +142,7 @@ def main(arguments: Sequence[str]) -> int:
         print("  added:", *added)
         print(*(f"  FAULT: {fault}" for fault in faults), sep="\n", end="\n" * bool(faults))
         failed |= bool(faults)
-        if added:  # so that the next notebook starts without the course, too
-            environment.pip("uninstall", "--yes", *added)
+        uninstall(environment, added)  # so that the next notebook starts without the course, too
     return int(failed)
 
 
