@@ -97,13 +97,6 @@ def changes(before: dict[str, str], after: dict[str, str]) -> list[str]:
     ]
 
 
-def remove_what_colab_lacks(environment: Environment, versions: Sequence[str]) -> None:
-    """Take away what an earlier run left behind when it was interrupted."""
-    listed = {version.split("==")[0] for version in versions}
-    needed = {COURSE, *(canonicalize_name(requirement.name) for requirement in dependencies())}
-    uninstall(environment, sorted((needed - listed) & set(environment.versions())))
-
-
 def uninstall(environment: Environment, names: Sequence[str]) -> None:
     """Take packages away, and what pip leaves of the course: its compiled functions."""
     if names:
@@ -123,7 +116,7 @@ def main(arguments: Sequence[str]) -> int:
         print("note: this machine has Graphviz' dot, which Colab's notebooks must do without")
     environment = Environment(ROOT / "build" / "environments" / "colab")
     environment.make(*torch_first(torch), (*versions, "nbclient"))
-    remove_what_colab_lacks(environment, versions)
+    uninstall(environment, environment.added())  # left behind by a run that was interrupted
     variables = with_address_of(ROOT.as_uri())
     before = environment.versions()
     print("as on Colab:", *versions, sep=" ", flush=True)
@@ -136,7 +129,7 @@ def main(arguments: Sequence[str]) -> int:
             faults.append(str(error))
         after = environment.versions()
         faults += changes(before, after)
-        added = sorted(set(after) - set(before))
+        added = environment.added()
         if COURSE not in added:
             faults.append("the set-up cell did not install the course")
         print("  added:", *added)

@@ -32,6 +32,7 @@ class Environment:
 
     def __init__(self, folder: Path):
         self.folder = folder
+        self._stamp = folder / ".made"
         self._programs = folder / ("Scripts" if os.name == "nt" else "bin")
         self.python = self._programs / ("python.exe" if os.name == "nt" else "python")
 
@@ -41,15 +42,18 @@ class Environment:
         Nothing is done where an earlier call with the same arguments came to its end.
         """
         recipe = hashlib.sha256(repr((sys.version, installs)).encode()).hexdigest()
-        stamp = self.folder / ".made"
-        if stamp.exists() and stamp.read_text() == recipe:
+        if self._stamp.exists() and self._stamp.read_text().split()[0] == recipe:
             return
         version = ".".join(map(str, sys.version_info[:3]))
         print(f"Making {self.folder.relative_to(ROOT)} with Python {version}", flush=True)
         subprocess.run([sys.executable, "-m", "venv", "--clear", self.folder], check=True)
         for install in installs:
             self.pip("install", *install)
-        stamp.write_text(recipe)
+        self._stamp.write_text(" ".join([recipe, *self.versions()]))
+
+    def added(self) -> list[str]:
+        """Return the names of the distributions that were not there when it was made."""
+        return sorted(set(self.versions()) - set(self._stamp.read_text().split()))
 
     def pip(self, *arguments: str) -> None:
         """Run pip, which says nothing unless something is wrong."""
