@@ -140,17 +140,14 @@ class Visit:
         if not request.url.startswith(own):
             self.faults.append(f"request to another host: {request.url}")
 
-    def restart_and_run(self, last):
-        """Open the notebook, restart its kernel, and run the cells up to one, or every cell."""
+    def restart_and_run_all(self):
+        """Open the notebook, restart its kernel, and run every cell to the end."""
         self.page.goto(f"{self.address}/lab/tree/{self.notebook}?token={TOKEN}&reset")
         self.page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=60_000)
         self.page.evaluate(RESTART)
         # While a kernel restarts, JupyterLab's own connections to it may fail in the page.
         self.faults = [fault for fault in self.faults if not fault.startswith("page error")]
-        if last is None:
-            self.page.evaluate(RUN_ALL)
-        else:
-            self.page.evaluate(RUN_UP_TO, self._ids.index(last))
+        self.page.evaluate(RUN_ALL)
 
     def cell(self, cell_id):
         """The output area of the cell with this id."""
@@ -178,27 +175,18 @@ RUN_ALL = """async () => {
     await window.jupyterapp.commands.execute("notebook:run-all-cells");
 }"""
 
-RUN_UP_TO = """async (index) => {
-    window.jupyterapp.shell.currentWidget.content.activeCellIndex = index;
-    await window.jupyterapp.commands.execute("notebook:run-all-above");
-    await window.jupyterapp.commands.execute("notebook:run-cell");
-}"""
-
 
 @pytest.fixture(scope="session")
 def visit_to(lab, browser):
-    """Return the page of a notebook; it is opened and run once, for all tests that look at it.
-
-    A second argument names the last cell that is to run; without it, all do.
-    """
+    """Return the page of a notebook; it is opened and run once, for all tests that look at it."""
     BUILD.mkdir(parents=True, exist_ok=True)
 
     @functools.cache
-    def visit(notebook, last=None):
+    def visit(notebook):
         page = browser.new_page(viewport={"width": 1300, "height": 1000})
         opened = Visit(page, lab, notebook)
         try:
-            opened.restart_and_run(last)
+            opened.restart_and_run_all()
         finally:
             opened.keep_picture(f"{notebook}-after-running")
         return opened

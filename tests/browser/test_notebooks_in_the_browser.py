@@ -1,7 +1,8 @@
 """The widgets of notebooks 01 and 02, driven as a reader drives them."""
 
+import pytest
+
 FIRST, SECOND = "01_computational_graphs.ipynb", "02_forward_and_reverse_mode.ipynb"
-STEPPER = "directions-stepper"
 ERRORS = "[data-mime-type='application/vnd.jupyter.error'], [data-mime-type$='stderr']"
 
 # Clicks an element and resolves with the milliseconds until the output next to it has changed.
@@ -22,8 +23,9 @@ def assert_clean(visit):
     assert visit.faults == []
 
 
-def test_restart_and_run_all_is_clean(visit_to):
-    visit = visit_to(FIRST)
+@pytest.mark.parametrize("notebook", [FIRST, SECOND])
+def test_restart_and_run_all_is_clean(visit_to, notebook):
+    visit = visit_to(notebook)
     visit.page.wait_for_timeout(500)  # a late request would still be seen
     assert_clean(visit)
     assert visit.page.locator(".jp-Cell-outputArea svg[role=img]").count() > 3
@@ -44,8 +46,8 @@ def test_a_slider_redraws_the_graph(visit_to):
 
 
 def test_the_stepper_walks_both_sweeps(visit_to):
-    visit = visit_to(SECOND, STEPPER)
-    output = visit.cell(STEPPER)
+    visit = visit_to(SECOND)
+    output = visit.cell("directions-stepper")
     output.scroll_into_view_if_needed()
     forward, back = (output.locator("button", has_text=word) for word in ("forward", "back"))
     assert current(output) == "▶ 0\tno tangent is known yet\tno adjoint is known yet"
@@ -64,8 +66,8 @@ def test_the_stepper_walks_both_sweeps(visit_to):
 
 
 def test_the_stepper_follows_the_slider_and_plays(visit_to):
-    visit = visit_to(SECOND, STEPPER)
-    output = visit.cell(STEPPER)
+    visit = visit_to(SECOND)
+    output = visit.cell("directions-stepper")
     handle = output.locator("[role=slider]").first
     handle.focus()
     handle.press("End")

@@ -31,9 +31,9 @@ MADE = ["404.html", "genindex.html", "py-modindex.html", "search.html", "_module
 # The other pages of source code differ from this one in nothing but the code.
 SOURCE = "_modules/autodiff_course/graph.html"
 PAGES = [*WRITTEN, *NOTEBOOKS, *MADE, SOURCE]
-# What is beside the text of a page, and its colours, are the same on all pages of a kind.
-KINDS = ["index.html", "api/graph.html", NOTEBOOKS[0]]
-DARK = ["glossary.html", "api/graph.html", NOTEBOOKS[1]]
+# One page of each kind: what is beside the text of a page, and its colours, are always the same.
+KINDS = ["index.html", "glossary.html", "api/graph.html", NOTEBOOKS[0], "search.html", SOURCE]
+DARK = ["glossary.html", "api/graph.html", NOTEBOOKS[1], SOURCE]
 NARROW = {"width": 400, "height": 800}
 WIDE = {"width": 1280, "height": 900}
 
