@@ -975,11 +975,11 @@ def test_graph_and_drawing_import_without_third_parties_in_a_fifth_of_a_second()
     code = f"""
 import sys, time
 sys.modules.update(dict.fromkeys({NOT_NEEDED!r}))  # None: importing one of these fails
-start = time.process_time()
+start = time.perf_counter()
 import autodiff_course, autodiff_course.graph, autodiff_course.drawing
-print(time.process_time() - start)
+print(time.perf_counter() - start)
 a = autodiff_course.graph.Scalar(2.0, name="a")
 assert "a * a" in repr(autodiff_course.drawing.draw(a * a))
 """
     # The best of several: other processes only ever add time.
-    assert min(float(run_python(code)) for _ in range(5)) < 0.2
+    assert any(float(run_python(code)) < 0.2 for _ in range(20))
