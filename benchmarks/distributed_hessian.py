@@ -3,7 +3,7 @@
     torchrun --standalone --nproc-per-node 2 benchmarks/distributed_hessian.py --grid 300
 
 On several machines, start it on each with torchrun's --nnodes and --rdzv-endpoint. Without torchrun
-it is a group of one rank. The function is the area of a surface over a grid, as in notebook 07. All
+it is a group of one rank. The function is the area of a surface over a grid, as in notebook 09. All
 ranks compute the Hessian once alone and once together; both must be equal bit for bit.
 """
 

@@ -1,4 +1,4 @@
-"""Notebook 07's soap film, clocked stage by stage, up to a million unknowns.
+"""Notebook 09's soap film, clocked stage by stage, up to a million unknowns.
 
     python benchmarks/minimal_surface.py [--grids 30 100 300 1000] [--write]
 
@@ -27,7 +27,7 @@ import numpy as np
 import torch
 
 HERE = Path(__file__).resolve().parent
-NOTEBOOK = HERE.parent / "notebooks" / "07_minimal_surface.ipynb"
+NOTEBOOK = HERE.parent / "notebooks" / "09_minimal_surface.ipynb"
 NOTES = HERE / "minimal_surface.json"
 LONG_UP_TO = 300  # so far L-BFGS also gets ten times as long
 

@@ -122,7 +122,7 @@ def card(picture: Path) -> bytes:
     axes.imshow(matplotlib.image.imread(picture))
     axes.axis("off")
     blue = "#0072b2"
-    figure.text(0.05, 0.80, "A course in seven notebooks", fontsize=22, color=blue)
+    figure.text(0.05, 0.80, "A course in nine notebooks", fontsize=22, color=blue)
     title = "Automatic\ndifferentiation\nin PyTorch"
     figure.text(0.05, 0.40, title, fontsize=46, weight="bold", color="#1a1a1a", linespacing=1.15)
     promise = "From the graph of (a + b)(b + 1)\nto sparse Hessians of a million variables"

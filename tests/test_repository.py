@@ -230,7 +230,7 @@ def test_the_contributors_page_names_files_and_tests_that_exist():
     assert set(re.findall(r"`(test_\w+\.py)`", page)) <= sources.keys()
     for path in re.findall(r"`((?:src|tests|tools|docs)/[\w./]*)`", page):
         # What a reader is to add has the number after the last notebook's.
-        assert (ROOT / path.replace("ex08", "ex07")).exists(), path
+        assert (ROOT / path.replace("ex08", "ex09")).exists(), path
 
 
 # --- Files ----------------------------------------------------------------------------------------

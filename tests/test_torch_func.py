@@ -1,7 +1,7 @@
-"""What notebook 05 says of torch.func, its faults included.
+"""What notebook 06 says of torch.func, its faults included.
 
 Where torch is wrong or fails, a test holds it to that. When such a test fails after an update,
-torch has changed, probably for the better: its message says which part of notebook 05 to mend.
+torch has changed, probably for the better: its message says which part of notebook 06 to mend.
 """
 
 import subprocess
@@ -19,7 +19,7 @@ MINOR = tuple(map(int, VERSION.split(".")[:2]))
 pytestmark = [
     pytest.mark.skipif(
         MINOR < (2, 13),
-        reason="notebook 05 describes torch 2.13 and what follows it",
+        reason="notebook 06 describes torch 2.13 and what follows it",
     ),
     # The first forward sweep loads rules that torch keeps in TorchScript.
     pytest.mark.filterwarnings("ignore:`torch.jit.script:DeprecationWarning"),
@@ -102,13 +102,13 @@ def test_a_second_derivative_is_right_or_wrong_as_the_notebook_says(name, order)
     if (name, order) in WRONG:
         assert error > 0.01, (
             f"torch {VERSION} gets {order} through {name} right (error {error:.1e}). Take it out "
-            "of WRONG here; in notebook 05 run the table of section 6 again, and mend the text "
+            "of WRONG here; in notebook 06 run the table of section 6 again, and mend the text "
             "below it and the third bullet of the summary."
         )
     else:
         assert error < 1e-6, (
             f"torch {VERSION} gets {order} through {name} wrong (error {error:.1e}). Add it to "
-            "WRONG here, and to section 6 of notebook 05."
+            "WRONG here, and to section 6 of notebook 06."
         )
 
 
@@ -121,7 +121,7 @@ def test_a_third_derivative_through_a_custom_function_by_nested_jacfwd_is_zero()
     x = torch.tensor(3.0, dtype=torch.float64)
     assert jacfwd(jacfwd(jacfwd(Cube.apply)))(x) == 0, (
         f"torch {VERSION} no longer loses nested jacfwd through a custom Function: mend section 6 "
-        "of notebook 05, and what notebook 03 says of it."
+        "of notebook 06, and what notebook 04 says of it."
     )
     assert grad(grad(grad(Cube.apply)))(x) == hessian(grad(Cube.apply))(x) == 6
 
@@ -134,7 +134,7 @@ def test_autograd_grad_inside_a_transform_forgets_without_create_graph():
     assert grad(lambda x: slope(x, create_graph=True))(x) == 18
     assert grad(slope)(x) == 0, (
         f"torch {VERSION} no longer returns 0 for autograd.grad inside grad: mend the last cell of "
-        "section 6 of notebook 05."
+        "section 6 of notebook 06."
     )
 
 
@@ -156,7 +156,7 @@ def test_jvp_of_the_gradient_of_mse_loss_meets_a_zero_tensor():
     else:
         pytest.fail(
             f"torch {VERSION} mends jvp(grad(...)) of mse_loss: take the patient out of section 10 "
-            "of notebook 05."
+            "of notebook 06."
         )
 
 
@@ -183,7 +183,7 @@ def test_linearize_of_the_gradient_of_mse_loss_ends_the_process():
     )
     assert run.returncode != 0 and "survived" not in run.stdout, (
         f"torch {VERSION} survives linearize(grad(...)) of mse_loss: take the remark out of "
-        "section 10 of notebook 05."
+        "section 10 of notebook 06."
     )
 
 
@@ -269,7 +269,7 @@ def _verdict(run, f, truth):
 def test_branches_and_loops_work_where_the_notebook_says(way, name, expected):
     run, truth = TRANSFORMS[name]
     assert _verdict(run, WAYS[way], truth) == expected, (
-        f"torch {VERSION} changes {way} under {name}. Correct _EXPECTED here; in notebook 05 run "
+        f"torch {VERSION} changes {way} under {name}. Correct _EXPECTED here; in notebook 06 run "
         "the table of section 9 again, and mend the text below it and the last bullet of the "
         "summary."
     )
@@ -284,7 +284,7 @@ def test_a_branch_of_cond_must_not_return_its_input():
     else:
         pytest.fail(
             f"torch {VERSION} lets a branch of cond return its input: mend sections 9 and 10 of "
-            "notebook 05."
+            "notebook 06."
         )
 
 
@@ -300,7 +300,7 @@ def test_cond_evaluates_both_branches_under_vmap_and_lets_nan_through():
 
 def test_torch_func_has_no_scan():
     assert not hasattr(torch.func, "scan"), (
-        f"torch {VERSION} has torch.func.scan: rewrite the patient in section 10 of notebook 05, "
+        f"torch {VERSION} has torch.func.scan: rewrite the patient in section 10 of notebook 06, "
         "and the box about scan in section 9."
     )
 
@@ -346,11 +346,11 @@ def test_a_patient_of_the_clinic_is_still_ill(name):
         call()
     except Exception as error:
         assert words in str(error), (
-            f"torch {VERSION} says it in other words: {error}. Read section 10 of notebook 05 "
+            f"torch {VERSION} says it in other words: {error}. Read section 10 of notebook 06 "
             "again, and put words of the new message here."
         )
     else:
-        pytest.fail(f"torch {VERSION} lets this pass: take it out of section 10 of notebook 05.")
+        pytest.fail(f"torch {VERSION} lets this pass: take it out of section 10 of notebook 06.")
 
 
 def test_functional_call_gives_gradients_in_the_form_of_the_parameters():

@@ -1,310 +1,379 @@
-"""Exercises of notebook 04, a matrix inverse by descent: from a gradient to a new problem."""
+"""Exercises of notebook 04, custom Functions: from a backward rule to a step that fits."""
 
 from __future__ import annotations
 
 import torch
-from torch import eye
 
-from autodiff_course.descent import descend
-
-from .comparing import Tolerance
 from .framework import case, exercise
 
-__all__ = ["gradient_of_squares", "largest_fixed_step", "pseudo_inverse", "should_stop"]
+__all__ = ["best_step", "forward_slopes", "scaled_backward", "straight_through"]
 
 
-def _random(rows, columns, seed):
-    generator = torch.Generator().manual_seed(seed)
-    return torch.randn(rows, columns, generator=generator, dtype=torch.float64)
+def _numbers(*values):
+    return torch.tensor(values, dtype=torch.float64)
 
 
-# 1. The gradient of the squared error
-
-
-@exercise
-def gradient_of_squares(x, y):
-    """Return the gradient of ‖XY − I‖² (the sum of the squared entries) with respect to Y.
-
-    Both are square tensors. Write the formula that you derived; leave autograd out of it.
-
-    Examples
-    --------
-    >>> gradient_of_squares(torch.tensor([[2.0]]), torch.tensor([[3.0]]))
-    tensor([[20.]])
-    """
-    identity = eye(len(x), dtype=x.dtype)
-    return 2 * x.T @ (x @ y - identity)
-
-
-@gradient_of_squares.cases
-def _square_pairs():
-    return [
-        case(torch.tensor([[1.0, 2.0], [0.0, 1.0]]), torch.tensor([[1.0, 1.0], [3.0, 0.0]])),
-        case(torch.tensor([[2.0]]), torch.tensor([[3.0]])),
-        case(_random(4, 4, 0), _random(4, 4, 1), label="two random 4 × 4 matrices"),
-        case(torch.eye(3), torch.eye(3), label="X = Y = I, where the gradient is 0"),
-    ]
-
-
-@gradient_of_squares.mistake("The factor 2 is lost: the derivative of a square r² is 2r.")
-def _no_two(x, y):
-    return gradient_of_squares.reference(x, y) / 2
-
-
-@gradient_of_squares.mistake("X is not transposed. In tr(RᵀX dY), what stands before dY is RᵀX.")
-def _not_transposed(x, y):
-    return 2 * x @ (x @ y - torch.eye(len(x), dtype=x.dtype))
-
-
-@gradient_of_squares.mistake(
-    "The order is wrong: dY is multiplied by X from the left, so Xᵀ stands on the left too."
-)
-def _other_side(x, y):
-    return 2 * (x @ y - torch.eye(len(x), dtype=x.dtype)) @ x.T
-
-
-@gradient_of_squares.mistake(
-    "That is the transpose of the gradient: d(E) = tr(Gᵀ dY), not tr(G dY)."
-)
-def _transposed(x, y):
-    return gradient_of_squares.reference(x, y).T
-
-
-@gradient_of_squares.mistake("The identity is lost: differentiate the square of XY − I, not of XY.")
-def _no_identity(x, y):
-    return 2 * x.T @ x @ y
-
-
-@gradient_of_squares.mistake("That is the gradient of the sum of absolute values.")
-def _of_absolute_values(x, y):
-    return x.T @ torch.sign(x @ y - torch.eye(len(x), dtype=x.dtype))
-
-
-@gradient_of_squares.mistake("That is the gradient with respect to X. Here Y is the variable.")
-def _with_respect_to_x(x, y):
-    return 2 * (x @ y - torch.eye(len(x), dtype=x.dtype)) @ y.T
-
-
-gradient_of_squares.add_hints(
-    "Write R = XY − I. Then E = tr(RᵀR), and a small change of Y changes R by X dY.",
-    "dE = 2 tr(Rᵀ dR) = 2 tr(Rᵀ X dY).",
-    "The gradient G is defined by dE = tr(Gᵀ dY). Compare: Gᵀ = 2RᵀX.",
-)
-
-
-# 2. A stop rule for a value that may rise
+# 1. The backward rule of a Function with two inputs
 
 
 @exercise
-def should_stop(values, patience):
-    """Say whether the last `patience` values brought no new lowest value.
+def scaled_backward(x, s, needs, adjoint):
+    """Return what the backward of ``forward(x, s) = s * x**2`` returns: one value per input.
 
-    `values` holds the objective from the start on, the newest last. While there are no more than
-    `patience` of them, the answer is False.
-
-    Examples
-    --------
-    >>> should_stop([5.0, 3.0, 4.0, 3.5], patience=2)
-    True
-    >>> should_stop([5.0, 3.0, 4.0, 2.5], patience=2)
-    False
-    """
-    if len(values) <= patience:
-        return False
-    return min(values[-patience:]) >= min(values[:-patience])
-
-
-@should_stop.cases
-def _runs():
-    return [
-        case([5.0, 3.0, 4.0, 3.5], 2),
-        case([5.0, 3.0, 4.0, 2.5], 2),
-        case([5.0, 4.0, 2.0, 4.5], 2),
-        case([5.0, 3.0, 4.0], 2),
-        case([1.0, 9.0, 8.0, 7.0], 3),
-        case([2.0, 1.0, 4.0, 3.0, 2.0, 1.5], 3),
-        case([3.0, 3.0], 1),
-        case([4.0, 5.0], 2),
-        case([4.0], 1),
-    ]
-
-
-@should_stop.mistake(
-    "It stops at the first rise. The adaptive step makes rises on purpose: look further back."
-)
-def _first_rise(values, patience):
-    return len(values) > 1 and values[-1] >= values[-2]
-
-
-@should_stop.mistake(
-    "It compares with the value `patience` steps ago. The lowest value may be older than that."
-)
-def _one_value_ago(values, patience):
-    return len(values) > patience and min(values[-patience:]) >= values[-patience - 1]
-
-
-@should_stop.mistake("Only the newest value is looked at: a new lowest one may stand before it.")
-def _newest_only(values, patience):
-    return len(values) > patience and values[-1] >= min(values[:-patience])
-
-
-@should_stop.mistake("Equal is not lower: a value that only equals the lowest one brought nothing.")
-def _strict(values, patience):
-    return len(values) > patience and min(values[-patience:]) > min(values[:-patience])
-
-
-@should_stop.mistake("It has to wait for more than `patience` values before it may answer True.")
-def _too_early(values, patience):
-    lowest = values.index(min(values))
-    return len(values) - 1 - lowest >= patience or len(values) <= patience
-
-
-@should_stop.mistake("It answers the other way round: True should mean stop.")
-def _inverted(values, patience):
-    return not should_stop.reference(values, patience)
-
-
-should_stop.add_hints(
-    "Cut the list in two: the last `patience` values, and all that came before.",
-    "`values[-patience:]` are the last ones and `values[:-patience]` the others. Compare their "
-    "lowest values.",
-)
-
-
-# 3. The step beyond which a fixed step diverges
-
-
-@exercise(tolerance=Tolerance(relative=1e-5))
-def largest_fixed_step(x):
-    """Return the α below which descent with a fixed step on ‖XY − I‖² converges from any start.
-
-    `x` is an invertible tensor. Return a float.
+    x is a tensor of any shape, s a 0-dimensional tensor that scales all of it. `needs` is
+    ``ctx.needs_input_grad``: two bools; where one is False, return None in its place. `adjoint` has
+    the shape of the output.
 
     Examples
     --------
-    >>> round(largest_fixed_step(torch.tensor([[3.0, 0.0], [0.0, 0.5]])), 6)
-    0.111111
+    >>> x, s = torch.tensor([1.0, 2.0]), torch.tensor(3.0)
+    >>> scaled_backward(x, s, (True, True), torch.tensor([1.0, 10.0]))
+    (tensor([  6., 120.]), tensor(41.))
     """
-    largest_singular_value = torch.linalg.matrix_norm(x, ord=2).item()
-    return 1 / largest_singular_value**2
+    by_x = adjoint * 2 * s * x if needs[0] else None
+    by_s = (adjoint * x**2).sum() if needs[1] else None
+    return by_x, by_s
 
 
-@largest_fixed_step.cases
-def _matrices():
+@scaled_backward.cases
+def _inputs():
+    x, s = _numbers(1.0, -2.0, 0.5), _numbers(3.0)[0]
+    adjoint = _numbers(1.0, 0.25, -2.0)
+    wide = torch.stack([x, adjoint + 3])
     return [
-        case(torch.tensor([[3.0, 0.0], [0.0, 0.5]])),
-        case(torch.tensor([[0.0, 4.0], [-2.0, 0.0]])),
-        case(_random(4, 4, 2), label="a random 4 × 4 matrix"),
+        case(x, s, (True, True), adjoint),
+        case(wide, s, (True, True), torch.stack([adjoint, x])),
+        case(x, s, (True, False), adjoint),
+        case(x, s, (False, True), adjoint),
     ]
 
 
-@largest_fixed_step.mistake(
-    "Twice too large: the second derivative of the square r² is 2, so the largest curvature is 2σ²."
+def _mend(rule):
+    """Make a wrong rule for two needed inputs obey `needs`."""
+
+    def obeying(x, s, needs, adjoint):
+        both = rule(x, s, adjoint)
+        return tuple(value if asked else None for value, asked in zip(both, needs, strict=True))
+
+    return obeying
+
+
+@scaled_backward.mistake(
+    "The adjoint is lost: backward returns adjoint times local derivative, for each input."
 )
-def _twice(x):
-    return 2 * largest_fixed_step.reference(x)
+def _no_adjoint(x, s, needs, adjoint):
+    return _mend(lambda x, s, _: (2 * s * x, (x**2).sum()))(x, s, needs, adjoint)
 
 
-@largest_fixed_step.mistake("Half as large as it may be: an error may be overshot by its own size.")
-def _half(x):
-    return largest_fixed_step.reference(x) / 2
-
-
-@largest_fixed_step.mistake("The square is lost: X enters the gradient twice, so σ does too.")
-def _no_square(x):
-    return 1 / torch.linalg.matrix_norm(x, ord=2).item()
-
-
-@largest_fixed_step.mistake(
-    "That uses the smallest singular value. The steepest direction diverges first."
+@scaled_backward.mistake(
+    "The adjoint of s must have the shape of s. One s feeds every element: add up what they send."
 )
-def _smallest(x):
-    return 1 / torch.linalg.matrix_norm(x, ord=-2).item() ** 2
+def _not_summed(x, s, needs, adjoint):
+    return _mend(lambda x, s, adjoint: (adjoint * 2 * s * x, adjoint * x**2))(x, s, needs, adjoint)
 
 
-@largest_fixed_step.mistake(
-    "That is the Frobenius norm, which counts all singular values. Only the largest one matters."
+@scaled_backward.mistake("One s feeds every element: their contributions are added, not averaged.")
+def _averaged(x, s, needs, adjoint):
+    def rule(x, s, adjoint):
+        return adjoint * 2 * s * x, (adjoint * x**2).mean()
+
+    return _mend(rule)(x, s, needs, adjoint)
+
+
+@scaled_backward.mistake("The two are swapped: one value per input, in the order of forward.")
+def _swapped(x, s, needs, adjoint):
+    by_x, by_s = scaled_backward.reference(x, s, needs, adjoint)
+    return by_s, by_x
+
+
+@scaled_backward.mistake("Where `needs` says False, return None: nobody asked for that value.")
+def _both_always(x, s, needs, adjoint):
+    return scaled_backward.reference(x, s, (True, True), adjoint)
+
+
+@scaled_backward.mistake("The factor s is lost: with respect to x, s·x² has the derivative 2·s·x.")
+def _no_scale(x, s, needs, adjoint):
+    def rule(x, s, adjoint):
+        return adjoint * 2 * x, (adjoint * x**2).sum()
+
+    return _mend(rule)(x, s, needs, adjoint)
+
+
+@scaled_backward.mistake("Return a value for every input, None included: forward has two.")
+def _only_what_is_needed(x, s, needs, adjoint):
+    values = scaled_backward.reference(x, s, needs, adjoint)
+    return tuple(value for value in values if value is not None)
+
+
+scaled_backward.add_hints(
+    "Write the derivative of s·x² with respect to x and with respect to s, for a single number.",
+    "Multiply each by the adjoint, element by element.",
+    "s is one number and reaches the output along many paths. What does one do with paths?",
 )
-def _frobenius(x):
-    return 1 / torch.linalg.matrix_norm(x).item() ** 2
 
 
-@largest_fixed_step.mistake(
-    "Those are eigenvalues. They agree with singular values for symmetric matrices only."
-)
-def _eigenvalue(x):
-    return 1 / torch.linalg.eigvals(x).abs().max().item() ** 2
+# 2. A straight-through estimator
 
 
-largest_fixed_step.add_hints(
-    "With one number x instead of a matrix, the gradient is 2x(xy − 1). What does one step do to "
-    "the error y − 1/x?",
-    "A step multiplies the error by 1 − 2αx². When is that between −1 and 1?",
-    "For a matrix, the errors along the singular vectors are multiplied by 1 − 2ασ² each. "
-    "`torch.linalg.matrix_norm(x, ord=2)` is the largest σ.",
-)
+@exercise
+def straight_through(w, x, y):
+    """Return the gradient with respect to w of ``((round(w) * x - y) ** 2).mean()``.
 
+    Rounding has the derivative 0 almost everywhere, so nothing would ever train. Treat it as a
+    *straight-through estimator* does: round on the way forward, and on the way back pass the
+    adjoint on as if nothing had happened.
 
-# 4. The pseudo-inverse of a tall matrix
-
-
-@exercise(seconds=30.0, tolerance=Tolerance(relative=1e-4, absolute=1e-4))
-def pseudo_inverse(x):
-    """Return the Y that minimises ‖XY − I‖², found by `descend`, for a tall matrix X.
-
-    `x` has more rows than columns, and its columns are independent. The answer may be off by 1e-4.
+    Examples
+    --------
+    >>> w, x, y = torch.tensor([1.4]), torch.tensor([2.0]), torch.tensor([5.0])
+    >>> straight_through(w, x, y)
+    tensor([-12.])
     """
-    identity = eye(len(x), dtype=x.dtype)
-    result = descend(
-        lambda y: (x @ y - identity).square().sum(),
-        x.new_zeros(x.shape[1], x.shape[0]),
-        # The minimum is not 0, so a target for the value would never be reached.
-        stop_when=lambda y, value, gradient: gradient.abs().max() < 1e-6,
-    )
-    return result.iterate
+
+    class Round(torch.autograd.Function):
+        @staticmethod
+        def forward(w):
+            return w.round()
+
+        @staticmethod
+        def setup_context(ctx, inputs, output):
+            pass
+
+        @staticmethod
+        def backward(ctx, adjoint):
+            return adjoint
+
+    w = w.detach().requires_grad_()
+    loss = ((Round.apply(w) * x - y) ** 2).mean()
+    return torch.autograd.grad(loss, w)[0]
 
 
-@pseudo_inverse.cases
-def _tall():
-    narrow = torch.tensor([[2.0, 0.0], [0.0, 1.0], [0.0, 1.0]], dtype=torch.float64)
+@straight_through.cases
+def _weights():
     return [
-        case(narrow),
-        case(torch.tensor([[3.0], [4.0]], dtype=torch.float64)),
-        case(_random(6, 3, 5), label="a random 6 × 3 matrix"),
+        case(_numbers(1.4), _numbers(2.0), _numbers(5.0)),
+        case(_numbers(0.3, -1.7, 2.2), _numbers(1.0, 2.0, -0.5), _numbers(1.0, -1.0, 0.0)),
     ]
 
 
-@pseudo_inverse.mistake("Yours is the transpose of X, which is where a first step from 0 leads.")
-def _only_the_transpose(x):
-    return x.T.clone()
+def _gradient(w, loss_of):
+    w = w.detach().requires_grad_()
+    return torch.autograd.grad(loss_of(w), w)[0]
 
 
-@pseudo_inverse.mistake(
-    "That leaves the last rows of X out: it inverts the square part at the top alone."
+@straight_through.mistake(
+    "All zero: that is the true derivative of rounding. On the way back, pass the adjoint on."
 )
-def _square_part(x):
-    square = x[: x.shape[1]]
-    inverse = torch.linalg.pinv(square)
-    return torch.cat([inverse, torch.zeros(x.shape[1], len(x) - x.shape[1], dtype=x.dtype)], 1)
+def _true_derivative(w, x, y):
+    return torch.zeros_like(w)
 
 
-@pseudo_inverse.mistake(
-    "The descent went on too short: watch the gradient, not the value, whose minimum is not 0."
+@straight_through.mistake("The weights were not rounded on the way forward.")
+def _not_rounded(w, x, y):
+    return _gradient(w, lambda w: ((w * x - y) ** 2).mean())
+
+
+@straight_through.mistake(
+    "Backward returns the rounded weights instead of the adjoint. What arrives is what goes on."
 )
-def _first_steps_only(x):
-    identity = torch.eye(len(x), dtype=x.dtype)
-    start = torch.zeros(x.shape[1], x.shape[0], dtype=x.dtype)
-    return descend(lambda y: (x @ y - identity).square().sum(), start, max_iterations=5).iterate
+def _values_passed_on(w, x, y):
+    return w.round()
 
 
-@pseudo_inverse.mistake("The descent has not moved from its start at 0.")
-def _start(x):
-    return torch.zeros(x.shape[1], x.shape[0], dtype=x.dtype)
+@straight_through.mistake("Backward multiplies by w. The derivative to pretend is 1.")
+def _times_w(w, x, y):
+    return straight_through.reference(w, x, y) * w
 
 
-pseudo_inverse.add_hints(
-    "XY is as tall as X: which shape has the identity, and which has Y?",
-    "m − n of the rows cannot be met: at the minimum E is m − n, for X of shape (m, n). When is a "
-    "minimum reached whose value you do not know?",
-    "`stop_when` is given the gradient: `lambda y, value, gradient: gradient.abs().max() < 1e-6`.",
+@straight_through.mistake("Backward returns ones: the adjoint is lost. Return what arrives.")
+def _ones(w, x, y):
+    return torch.ones_like(w)
+
+
+@straight_through.mistake("Backward rounds the adjoint as well. Return it as it arrives.")
+def _adjoint_rounded(w, x, y):
+    return straight_through.reference(w, x, y).round()
+
+
+@straight_through.mistake("That is the gradient of the summed squares. The loss is their mean.")
+def _of_the_sum(w, x, y):
+    return straight_through.reference(w, x, y) * len(w)
+
+
+straight_through.add_hints(
+    "Write a Function whose forward rounds. What does its backward return?",
+    "The backward has one argument besides ctx, and that is what it returns.",
+    "Then `torch.autograd.grad(loss, w)` gives the gradient; w must require grad.",
+)
+
+
+# 3. A Function that leaks
+
+
+@exercise
+def forward_slopes(f, w, step):
+    """Return the forward differences of f at w, one per element: a tensor like w.
+
+    f gets a 1-dimensional tensor and returns a number. The tensor w belongs to the caller: at no
+    moment may it be changed, for f might look at it, or raise.
+
+    Examples
+    --------
+    >>> forward_slopes(lambda w: float(3 * w[0] - w[1]), torch.tensor([1.0, 2.0]), 0.5)
+    tensor([ 3., -1.])
+    """
+    start = f(w.detach().clone())
+    slopes = w.new_zeros(w.shape)
+    for i in range(len(w)):
+        shifted = w.detach().clone()  # a detached tensor alone would share w's memory
+        shifted[i] += step
+        slopes[i] = (f(shifted) - start) / step
+    return slopes
+
+
+class _WatchfulFunction:
+    """A quadratic f that raises when the caller's tensor is no longer what it was."""
+
+    def __init__(self, caller, curvature):
+        self.caller, self.original, self.curvature = caller, caller.clone(), curvature
+
+    def __call__(self, w):
+        if not torch.equal(self.caller, self.original):
+            raise RuntimeError("the caller's tensor w has been changed")
+        weights = torch.arange(1.0, len(w) + 1, dtype=w.dtype)
+        return float((weights * w).sum() + self.curvature * w.prod())
+
+
+@forward_slopes.cases
+def _watched():
+    one, two = _numbers(1.0, 2.0), _numbers(0.5, -1.0, 3.0)
+    return [
+        case(_WatchfulFunction(one, 0.0), one, 0.5, label="f linear, w = [1., 2.], step = 0.5"),
+        case(
+            _WatchfulFunction(two, 1.0),
+            two,
+            0.25,
+            label="f = w0 + 2·w1 + 3·w2 + w0·w1·w2, w = [0.5, -1., 3.], step = 0.25",
+        ),
+    ]
+
+
+@forward_slopes.mistake(
+    "The caller's tensor was changed. `w.detach()` is a second name for the same memory: clone it."
+)
+def _perturbed_in_place(f, w, step):
+    shared = w.detach()
+    shared[0] += step
+    try:
+        f(shared)
+    finally:
+        shared[0] -= step
+
+
+def _slopes(f, w, step, accumulate=False, sign=1.0, divide=True):
+    start, slopes, shifted = f(w.clone()), torch.zeros_like(w), w.clone()
+    for i in range(len(w)):
+        shifted = shifted if accumulate else w.clone()
+        shifted[i] += sign * step
+        slopes[i] = (f(shifted) - start) / (sign * step if divide else 1.0)
+    return slopes
+
+
+@forward_slopes.mistake(
+    "The shifts pile up: each element starts from the tensor that the last one left. Make a fresh "
+    "clone for each."
+)
+def _piled_up(f, w, step):
+    return _slopes(f, w, step, accumulate=True)
+
+
+@forward_slopes.mistake("Those are differences of values. Divide by the step.")
+def _not_divided(f, w, step):
+    return _slopes(f, w, step, divide=False)
+
+
+@forward_slopes.mistake("The sign is wrong: shifted value minus start, not the other way round.")
+def _negated(f, w, step):
+    return -_slopes(f, w, step)
+
+
+@forward_slopes.mistake("All elements were shifted at once. One at a time gives one slope each.")
+def _all_at_once(f, w, step):
+    return torch.full_like(w, (f(w + step) - f(w.clone())) / step)
+
+
+forward_slopes.add_hints(
+    "What does `detach` share with the tensor that it came from?",
+    "`w.detach().clone()` is yours alone. Make one for each element.",
+)
+
+
+# 4. A step that fits
+
+
+@exercise
+def best_step(accuracy, scheme):
+    """Return the step with the least error bound, for an f that is only `accuracy` accurate.
+
+    All derivatives of f have size 1. The bound adds truncation and rounding: h/2 + 2·accuracy/h for
+    the scheme "forward", h²/6 + accuracy/h for "central".
+
+    Examples
+    --------
+    >>> best_step(1e-6, "forward")
+    0.002
+    """
+    if scheme == "forward":
+        return 2 * accuracy**0.5  # where 1/2 = 2·accuracy / h²
+    return (3 * accuracy) ** (1 / 3)  # where h/3 = accuracy / h²
+
+
+@best_step.cases
+def _accuracies():
+    return [case(a, scheme) for scheme in ("forward", "central") for a in (1e-6, 2.0**-52, 1e-3)]
+
+
+@best_step.mistake(
+    "The right powers, but not the least of these bounds: set the derivative of the bound to 0."
+)
+def _powers_only(accuracy, scheme):
+    return accuracy ** (1 / 2 if scheme == "forward" else 1 / 3)
+
+
+@best_step.mistake(
+    "That is the forward scheme's step for both. Central truncation falls as h², so its best step "
+    "is longer."
+)
+def _forward_for_both(accuracy, scheme):
+    return 2 * accuracy**0.5
+
+
+@best_step.mistake("The two schemes are swapped.")
+def _schemes_swapped(accuracy, scheme):
+    return best_step.reference(accuracy, "central" if scheme == "forward" else "forward")
+
+
+@best_step.mistake(
+    "That is where truncation equals rounding. Close, but the least of their sum lies where the "
+    "derivative of the sum is 0."
+)
+def _equal_parts(accuracy, scheme):
+    return 2 * accuracy**0.5 if scheme == "forward" else (6 * accuracy) ** (1 / 3)
+
+
+@best_step.mistake("Shorter is not better: the rounding error grows as the step shrinks.")
+def _accuracy_itself(accuracy, scheme):
+    return accuracy
+
+
+@best_step.mistake(
+    "That step suits an f accurate to the last bit of float64. This f is accurate to `accuracy`."
+)
+def _machine_epsilon(accuracy, scheme):
+    return best_step.reference(2.0**-52, scheme)
+
+
+best_step.add_hints(
+    "The bound is a function of h alone. Where is it flat?",
+    "Forward: the derivative of the bound is 1/2 - 2·accuracy/h². Now central.",
 )

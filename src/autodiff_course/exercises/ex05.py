@@ -1,492 +1,310 @@
-"""Exercises of notebook 05, function transforms: from a training step to silent faults."""
+"""Exercises of notebook 05, a matrix inverse by descent: from a gradient to a new problem."""
 
 from __future__ import annotations
 
-import warnings
-
 import torch
-from torch.func import grad, grad_and_value, hessian, jvp, vjp, vmap
+from torch import eye
 
+from autodiff_course.descent import descend
+
+from .comparing import Tolerance
 from .framework import case, exercise
 
-__all__ = ["gradient_norms", "hvp", "layer_jacobian", "three_mended", "training_step"]
-
-# The first use of forward mode loads rules written in TorchScript, which torch itself calls
-# deprecated. Load them here, so that no answer meets the warning.
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore", DeprecationWarning)
-    jvp(torch.sin, (torch.zeros(()),), (torch.ones(()),))
+__all__ = ["gradient_of_squares", "largest_fixed_step", "pseudo_inverse", "should_stop"]
 
 
-def _numbers(*values):
-    return torch.tensor(values, dtype=torch.float64)
+def _random(rows, columns, seed):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(rows, columns, generator=generator, dtype=torch.float64)
 
 
-# 1. A training step with auxiliary data
+# 1. The gradient of the squared error
 
 
 @exercise
-def training_step(loss_fn, parameters, x, y, rate):
-    """Take one step of gradient descent: return (new parameters, loss, metrics).
+def gradient_of_squares(x, y):
+    """Return the gradient of ‖XY − I‖² (the sum of the squared entries) with respect to Y.
 
-    ``loss_fn(parameters, x, y)`` returns (loss, metrics); `parameters` is a dict of tensors. The
-    loss and the metrics are those before the step. Call ``loss_fn`` only once.
+    Both are square tensors. Write the formula that you derived; leave autograd out of it.
 
     Examples
     --------
-    >>> def loss_fn(p, x, y):
-    ...     return ((p["w"] * x - y) ** 2).sum(), {"output": p["w"] * x}
-    >>> w, x, y = torch.tensor(1.0), torch.tensor(3.0), torch.tensor(2.0)
-    >>> training_step(loss_fn, {"w": w}, x, y, rate=0.5)
-    ({'w': tensor(-2.)}, tensor(1.), {'output': tensor(3.)})
+    >>> gradient_of_squares(torch.tensor([[2.0]]), torch.tensor([[3.0]]))
+    tensor([[20.]])
     """
-    gradients, (loss, metrics) = grad_and_value(loss_fn, has_aux=True)(parameters, x, y)
-    stepped = {name: value - rate * gradients[name] for name, value in parameters.items()}
-    return stepped, loss, metrics
+    identity = eye(len(x), dtype=x.dtype)
+    return 2 * x.T @ (x @ y - identity)
 
 
-def _line_fit(parameters, x, y):
-    errors = parameters["slope"] * x + parameters["offset"] - y
-    return (errors**2).mean(), {"largest error": errors.abs().max()}
-
-
-def _bent_fit(parameters, x, y):
-    errors = torch.tanh(x @ parameters["weight"]) + parameters["offset"] - y
-    return (errors**2).sum(), {"errors": errors}
-
-
-@training_step.cases
-def _steps():
-    line = {"slope": _numbers(1.0)[0], "offset": _numbers(0.5)[0]}
-    bent = {"weight": _numbers(1.0, -2.0), "offset": _numbers(0.25)[0]}
-    points = torch.stack([_numbers(1.0, 0.5), _numbers(-1.0, 2.0), _numbers(0.0, 1.5)])
-    xs, ys = _numbers(0.0, 1.0, 2.0), _numbers(1.0, 3.0, 4.0)
+@gradient_of_squares.cases
+def _square_pairs():
     return [
-        case(_line_fit, line, xs, ys, 0.125, label="a line through three points, rate 1/8"),
-        case(_bent_fit, bent, points, ys, 0.5, label="a tanh layer on three points, rate 1/2"),
+        case(torch.tensor([[1.0, 2.0], [0.0, 1.0]]), torch.tensor([[1.0, 1.0], [3.0, 0.0]])),
+        case(torch.tensor([[2.0]]), torch.tensor([[3.0]])),
+        case(_random(4, 4, 0), _random(4, 4, 1), label="two random 4 × 4 matrices"),
+        case(torch.eye(3), torch.eye(3), label="X = Y = I, where the gradient is 0"),
     ]
 
 
-@training_step.mistake("The step goes uphill: subtract rate times gradient.")
-def _uphill(loss_fn, parameters, x, y, rate):
-    return training_step.reference(loss_fn, parameters, x, y, -rate)
+@gradient_of_squares.mistake("The factor 2 is lost: the derivative of a square r² is 2r.")
+def _no_two(x, y):
+    return gradient_of_squares.reference(x, y) / 2
 
 
-@training_step.mistake("The rate is lost: multiply each gradient by it.")
-def _no_rate(loss_fn, parameters, x, y, rate):
-    return training_step.reference(loss_fn, parameters, x, y, 1.0)
+@gradient_of_squares.mistake("X is not transposed. In tr(RᵀX dY), what stands before dY is RᵀX.")
+def _not_transposed(x, y):
+    return 2 * x @ (x @ y - torch.eye(len(x), dtype=x.dtype))
 
 
-@training_step.mistake("Those are the gradients. Return the parameters after the step.")
-def _gradients_returned(loss_fn, parameters, x, y, rate):
-    gradients, (loss, metrics) = grad_and_value(loss_fn, has_aux=True)(parameters, x, y)
-    return gradients, loss, metrics
-
-
-@training_step.mistake("The loss and the metrics belong to the parameters before the step.")
-def _evaluated_again(loss_fn, parameters, x, y, rate):
-    stepped, _, _ = training_step.reference(loss_fn, parameters, x, y, rate)
-    return stepped, *loss_fn(stepped, x, y)
-
-
-@training_step.mistake(
-    "`loss_fn` returns two things, the loss and the metrics. Say so: `has_aux=True`."
+@gradient_of_squares.mistake(
+    "The order is wrong: dY is multiplied by X from the left, so Xᵀ stands on the left too."
 )
-def _without_has_aux(loss_fn, parameters, x, y, rate):
-    return grad_and_value(loss_fn)(parameters, x, y)
+def _other_side(x, y):
+    return 2 * (x @ y - torch.eye(len(x), dtype=x.dtype)) @ x.T
 
 
-@training_step.mistake("`grad_and_value` returns the gradient first, in spite of its name's ring.")
-def _value_first(loss_fn, parameters, x, y, rate):
-    (loss, metrics), gradients = grad_and_value(loss_fn, has_aux=True)(parameters, x, y)
-    return {name: value - rate * gradients[name] for name, value in parameters.items()}
+@gradient_of_squares.mistake(
+    "That is the transpose of the gradient: d(E) = tr(Gᵀ dY), not tr(G dY)."
+)
+def _transposed(x, y):
+    return gradient_of_squares.reference(x, y).T
 
 
-@training_step.mistake("Return three things: take the pair (loss, metrics) apart.")
-def _pair_returned(loss_fn, parameters, x, y, rate):
-    stepped, loss, metrics = training_step.reference(loss_fn, parameters, x, y, rate)
-    return stepped, (loss, metrics)
+@gradient_of_squares.mistake("The identity is lost: differentiate the square of XY − I, not of XY.")
+def _no_identity(x, y):
+    return 2 * x.T @ x @ y
 
 
-training_step.add_hints(
-    "`grad_and_value(loss_fn, has_aux=True)` is a function. What are its arguments?",
-    "With `has_aux=True` the result has the form `gradients, (loss, metrics)`.",
-    "The gradients are a dict with the same keys as the parameters.",
+@gradient_of_squares.mistake("That is the gradient of the sum of absolute values.")
+def _of_absolute_values(x, y):
+    return x.T @ torch.sign(x @ y - torch.eye(len(x), dtype=x.dtype))
+
+
+@gradient_of_squares.mistake("That is the gradient with respect to X. Here Y is the variable.")
+def _with_respect_to_x(x, y):
+    return 2 * (x @ y - torch.eye(len(x), dtype=x.dtype)) @ y.T
+
+
+gradient_of_squares.add_hints(
+    "Write R = XY − I. Then E = tr(RᵀR), and a small change of Y changes R by X dY.",
+    "dE = 2 tr(Rᵀ dR) = 2 tr(Rᵀ X dY).",
+    "The gradient G is defined by dE = tr(Gᵀ dY). Compare: Gᵀ = 2RᵀX.",
 )
 
 
-# 2. The norm of each sample's gradient
+# 2. A stop rule for a value that may rise
 
 
 @exercise
-def gradient_norms(loss_fn, w, xs, ys):
-    """Return, for each sample, the length of the gradient of its loss with respect to w.
+def should_stop(values, patience):
+    """Say whether the last `patience` values brought no new lowest value.
 
-    ``loss_fn(w, x, y)`` is the loss of one sample; xs and ys hold one sample per row.
+    `values` holds the objective from the start on, the newest last. While there are no more than
+    `patience` of them, the answer is False.
 
     Examples
     --------
-    >>> def loss_fn(w, x, y):
-    ...     return (w @ x - y) ** 2 / 2
-    >>> xs = torch.tensor([[3.0, 4.0], [0.0, 1.0]])
-    >>> gradient_norms(loss_fn, torch.zeros(2), xs, torch.tensor([1.0, 2.0]))
-    tensor([5., 2.])
+    >>> should_stop([5.0, 3.0, 4.0, 3.5], patience=2)
+    True
+    >>> should_stop([5.0, 3.0, 4.0, 2.5], patience=2)
+    False
     """
-    gradients = vmap(grad(loss_fn), in_dims=(None, 0, 0))(w, xs, ys)
-    return gradients.norm(dim=1)
+    if len(values) <= patience:
+        return False
+    return min(values[-patience:]) >= min(values[:-patience])
 
 
-def _half_square(w, x, y):
-    return (w @ x - y) ** 2 / 2
-
-
-def _logistic(w, x, y):
-    return torch.nn.functional.softplus(-y * (w @ x))
-
-
-@gradient_norms.cases
-def _samples():
-    w = _numbers(1.0, -1.0, 0.5)
-    rows = [(2.0, 0.0, 1.0), (1.0, 1.0, -2.0), (0.0, 3.0, 4.0), (-1.0, 2.0, 2.0)]
-    xs, ys = torch.stack([_numbers(*row) for row in rows]), _numbers(1.0, -1.0, 1.0, -1.0)
+@should_stop.cases
+def _runs():
     return [
-        case(_half_square, w, xs, ys, label="half squared errors of 4 samples, 3 weights"),
-        case(_logistic, w, xs, ys, label="logistic losses of 4 samples, 3 weights"),
+        case([5.0, 3.0, 4.0, 3.5], 2),
+        case([5.0, 3.0, 4.0, 2.5], 2),
+        case([5.0, 4.0, 2.0, 4.5], 2),
+        case([5.0, 3.0, 4.0], 2),
+        case([1.0, 9.0, 8.0, 7.0], 3),
+        case([2.0, 1.0, 4.0, 3.0, 2.0, 1.5], 3),
+        case([3.0, 3.0], 1),
+        case([4.0, 5.0], 2),
+        case([4.0], 1),
     ]
 
 
-def _all_gradients(loss_fn, w, xs, ys):
-    return vmap(grad(loss_fn), in_dims=(None, 0, 0))(w, xs, ys)
-
-
-@gradient_norms.mistake("Those are squared lengths: the square root is missing.")
-def _squared(loss_fn, w, xs, ys):
-    return (_all_gradients(loss_fn, w, xs, ys) ** 2).sum(dim=1)
-
-
-@gradient_norms.mistake("One length per weight: the norm runs over the samples. Take `dim=1`.")
-def _over_the_samples(loss_fn, w, xs, ys):
-    return _all_gradients(loss_fn, w, xs, ys).norm(dim=0)
-
-
-@gradient_norms.mistake("That is one length for all gradients together. Take the norm row by row.")
-def _all_together(loss_fn, w, xs, ys):
-    return _all_gradients(loss_fn, w, xs, ys).norm()
-
-
-@gradient_norms.mistake(
-    "That is the length of the mean gradient, which is what `backward` on the mean loss gives. "
-    "Keep the samples apart with vmap."
+@should_stop.mistake(
+    "It stops at the first rise. The adaptive step makes rises on purpose: look further back."
 )
-def _of_the_mean(loss_fn, w, xs, ys):
-    return _all_gradients(loss_fn, w, xs, ys).mean(dim=0).norm()
+def _first_rise(values, patience):
+    return len(values) > 1 and values[-1] >= values[-2]
 
 
-@gradient_norms.mistake(
-    "That is the length of the summed gradient, which is what `backward` on the summed loss "
-    "gives. Keep the samples apart with vmap."
+@should_stop.mistake(
+    "It compares with the value `patience` steps ago. The lowest value may be older than that."
 )
-def _of_the_sum(loss_fn, w, xs, ys):
-    return _all_gradients(loss_fn, w, xs, ys).sum(dim=0).norm()
+def _one_value_ago(values, patience):
+    return len(values) > patience and min(values[-patience:]) >= values[-patience - 1]
 
 
-@gradient_norms.mistake("Those are the gradients themselves. Take the length of each row.")
-def _no_norm(loss_fn, w, xs, ys):
-    return _all_gradients(loss_fn, w, xs, ys)
+@should_stop.mistake("Only the newest value is looked at: a new lowest one may stand before it.")
+def _newest_only(values, patience):
+    return len(values) > patience and values[-1] >= min(values[:-patience])
 
 
-@gradient_norms.mistake(
-    "vmap splits every argument, w too. All samples share it: `in_dims=(None, 0, 0)`."
-)
-def _weights_split(loss_fn, w, xs, ys):
-    return vmap(grad(loss_fn))(w, xs, ys)
+@should_stop.mistake("Equal is not lower: a value that only equals the lowest one brought nothing.")
+def _strict(values, patience):
+    return len(values) > patience and min(values[-patience:]) > min(values[:-patience])
 
 
-@gradient_norms.mistake(
-    "An error in torch. Is `grad` outside of `vmap`? It wants one number; the vector of all "
-    "losses is none. Take `vmap(grad(...))`."
-)
-def _grad_of_a_vector(loss_fn, w, xs, ys):
-    return grad(lambda w: vmap(loss_fn, in_dims=(None, 0, 0))(w, xs, ys))(w)
+@should_stop.mistake("It has to wait for more than `patience` values before it may answer True.")
+def _too_early(values, patience):
+    lowest = values.index(min(values))
+    return len(values) - 1 - lowest >= patience or len(values) <= patience
 
 
-gradient_norms.add_hints(
-    "Write the gradient for one sample first, as a function of (w, x, y).",
-    "`vmap` then runs it for all samples. Which arguments have a row per sample?",
-    "`in_dims=(None, 0, 0)` keeps w whole. The result has one row per sample.",
+@should_stop.mistake("It answers the other way round: True should mean stop.")
+def _inverted(values, patience):
+    return not should_stop.reference(values, patience)
+
+
+should_stop.add_hints(
+    "Cut the list in two: the last `patience` values, and all that came before.",
+    "`values[-patience:]` are the last ones and `values[:-patience]` the others. Compare their "
+    "lowest values.",
 )
 
 
-# 3. The Jacobian of a layer, both ways
+# 3. The step beyond which a fixed step diverges
 
 
-@exercise
-def layer_jacobian(weight, bias, x):
-    """Return the Jacobian of x -> tanh(weight @ x + bias) twice: from columns and from rows.
+@exercise(tolerance=Tolerance(relative=1e-5))
+def largest_fixed_step(x):
+    """Return the α below which descent with a fixed step on ‖XY − I‖² converges from any start.
 
-    The first is put together from JVPs, one for each input, the second from VJPs, one for each
-    output. Both have one row per output and one column per input.
+    `x` is an invertible tensor. Return a float.
 
     Examples
     --------
-    >>> eye = torch.eye(2)
-    >>> layer_jacobian(eye, torch.zeros(2), torch.zeros(2))
-    (tensor([[1., 0.],
-            [0., 1.]]), tensor([[1., 0.],
-            [0., 1.]]))
+    >>> round(largest_fixed_step(torch.tensor([[3.0, 0.0], [0.0, 0.5]])), 6)
+    0.111111
     """
-
-    def layer(x):
-        return torch.tanh(weight @ x + bias)
-
-    outputs, inputs = weight.shape
-    input_basis, output_basis = x.new_ones(inputs).diag(), x.new_ones(outputs).diag()
-    columns = vmap(lambda v: jvp(layer, (x,), (v,))[1], out_dims=1)(input_basis)
-    _, pull_back = vjp(layer, x)
-    rows = vmap(lambda u: pull_back(u)[0])(output_basis)
-    return columns, rows
+    largest_singular_value = torch.linalg.matrix_norm(x, ord=2).item()
+    return 1 / largest_singular_value**2
 
 
-@layer_jacobian.cases
-def _layers():
-    wide = torch.stack([_numbers(1.0, -2.0, 0.5), _numbers(0.5, 1.0, -1.0)])
-    square = torch.stack([_numbers(1.0, 2.0), _numbers(-1.0, 0.5)])
+@largest_fixed_step.cases
+def _matrices():
     return [
-        case(wide, _numbers(0.1, -0.2), _numbers(0.3, 0.2, 0.5), label="3 inputs, 2 outputs"),
-        case(square, _numbers(0.0, 0.5), _numbers(0.4, -0.3), label="2 inputs, 2 outputs"),
+        case(torch.tensor([[3.0, 0.0], [0.0, 0.5]])),
+        case(torch.tensor([[0.0, 4.0], [-2.0, 0.0]])),
+        case(_random(4, 4, 2), label="a random 4 × 4 matrix"),
     ]
 
 
-@layer_jacobian.mistake(
-    "The first is transposed: vmap stacks the columns as rows. Say `out_dims=1`, or transpose."
+@largest_fixed_step.mistake(
+    "Twice too large: the second derivative of the square r² is 2, so the largest curvature is 2σ²."
 )
-def _columns_as_rows(weight, bias, x):
-    columns, rows = layer_jacobian.reference(weight, bias, x)
-    return columns.T, rows
+def _twice(x):
+    return 2 * largest_fixed_step.reference(x)
 
 
-@layer_jacobian.mistake("The second is transposed: a VJP gives a row, and rows belong in rows.")
-def _rows_as_columns(weight, bias, x):
-    columns, rows = layer_jacobian.reference(weight, bias, x)
-    return columns, rows.T
+@largest_fixed_step.mistake("Half as large as it may be: an error may be overshot by its own size.")
+def _half(x):
+    return largest_fixed_step.reference(x) / 2
 
 
-@layer_jacobian.mistake("Both are transposed: a row per output and a column per input.")
-def _both_transposed(weight, bias, x):
-    columns, rows = layer_jacobian.reference(weight, bias, x)
-    return columns.T, rows.T
+@largest_fixed_step.mistake("The square is lost: X enters the gradient twice, so σ does too.")
+def _no_square(x):
+    return 1 / torch.linalg.matrix_norm(x, ord=2).item()
 
 
-@layer_jacobian.mistake("That is the weight matrix: the slope of tanh is lost.")
-def _without_tanh(weight, bias, x):
-    return weight, weight
+@largest_fixed_step.mistake(
+    "That uses the smallest singular value. The steepest direction diverges first."
+)
+def _smallest(x):
+    return 1 / torch.linalg.matrix_norm(x, ord=-2).item() ** 2
 
 
-@layer_jacobian.mistake("`jvp` returns (value, tangent). The columns are the tangents.")
-def _values_as_columns(weight, bias, x):
-    columns, rows = layer_jacobian.reference(weight, bias, x)
-    value = torch.tanh(weight @ x + bias)
-    return value[:, None].expand_as(columns), rows
+@largest_fixed_step.mistake(
+    "That is the Frobenius norm, which counts all singular values. Only the largest one matters."
+)
+def _frobenius(x):
+    return 1 / torch.linalg.matrix_norm(x).item() ** 2
 
 
-layer_jacobian.add_hints(
-    "Seed a JVP with a unit vector of the input space, and a VJP with one of the output space.",
-    "All unit vectors of a space at once are the rows of `torch.eye(size)`: vmap over them.",
-    "`jvp` wants tuples and returns (value, tangent); what `vjp` returns wants one vector and "
-    "gives a tuple.",
+@largest_fixed_step.mistake(
+    "Those are eigenvalues. They agree with singular values for symmetric matrices only."
+)
+def _eigenvalue(x):
+    return 1 / torch.linalg.eigvals(x).abs().max().item() ** 2
+
+
+largest_fixed_step.add_hints(
+    "With one number x instead of a matrix, the gradient is 2x(xy − 1). What does one step do to "
+    "the error y − 1/x?",
+    "A step multiplies the error by 1 − 2αx². When is that between −1 and 1?",
+    "For a matrix, the errors along the singular vectors are multiplied by 1 − 2ασ² each. "
+    "`torch.linalg.matrix_norm(x, ord=2)` is the largest σ.",
 )
 
 
-# 4. A Hessian-vector product
+# 4. The pseudo-inverse of a tall matrix
 
 
-@exercise
-def hvp(f, x, v):
-    """Return the product of the Hessian of f at x with v, without making the Hessian.
+@exercise(seconds=30.0, tolerance=Tolerance(relative=1e-4, absolute=1e-4))
+def pseudo_inverse(x):
+    """Return the Y that minimises ‖XY − I‖², found by `descend`, for a tall matrix X.
 
-    Examples
-    --------
-    >>> hvp(lambda x: (x**3).sum(), torch.tensor([1.0, 2.0]), torch.tensor([1.0, 10.0]))
-    tensor([  6., 120.])
+    `x` has more rows than columns, and its columns are independent. The answer may be off by 1e-4.
     """
-    return jvp(grad(f), (x,), (v,))[1]
+    identity = eye(len(x), dtype=x.dtype)
+    result = descend(
+        lambda y: (x @ y - identity).square().sum(),
+        x.new_zeros(x.shape[1], x.shape[0]),
+        # The minimum is not 0, so a target for the value would never be reached.
+        stop_when=lambda y, value, gradient: gradient.abs().max() < 1e-6,
+    )
+    return result.iterate
 
 
-def _valley(x):
-    return (100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2).sum()
-
-
-class _Cube(torch.autograd.Function):
-    """The cube, without a rule for vmap: a dense Hessian, whose columns vmap makes, fails."""
-
-    @staticmethod
-    def forward(x):
-        return x**3
-
-    @staticmethod
-    def setup_context(ctx, inputs, output):
-        ctx.save_for_backward(*inputs)
-        ctx.save_for_forward(*inputs)
-
-    @staticmethod
-    def backward(ctx, adjoint):
-        (x,) = ctx.saved_tensors
-        return 3 * x**2 * adjoint
-
-    @staticmethod
-    def jvp(ctx, tangent):
-        (x,) = ctx.saved_tensors
-        return 3 * x**2 * tangent
-
-
-def _sum_of_cubes(x):
-    return _Cube.apply(x).sum()
-
-
-@hvp.cases
-def _products():
-    x, v = _numbers(0.5, -1.0, 2.0), _numbers(1.0, 0.25, -2.0)
+@pseudo_inverse.cases
+def _tall():
+    narrow = torch.tensor([[2.0, 0.0], [0.0, 1.0], [0.0, 1.0]], dtype=torch.float64)
     return [
-        case(_valley, x, v, label="Rosenbrock's function of 3 variables"),
-        case(torch.prod, x, v, label="the product of 3 variables"),
-        case(_sum_of_cubes, x, v, label="a sum of cubes, by a custom Function without vmap rule"),
+        case(narrow),
+        case(torch.tensor([[3.0], [4.0]], dtype=torch.float64)),
+        case(_random(6, 3, 5), label="a random 6 × 3 matrix"),
     ]
 
 
-@hvp.mistake("`jvp` returns (value, tangent). The value is the gradient; the product is second.")
-def _gradient(f, x, v):
-    return grad(f)(x)
+@pseudo_inverse.mistake("Yours is the transpose of X, which is where a first step from 0 leads.")
+def _only_the_transpose(x):
+    return x.T.clone()
 
 
-@hvp.mistake("That is the pair (gradient, product) that `jvp` returns. Return the product.")
-def _pair(f, x, v):
-    return jvp(grad(f), (x,), (v,))
-
-
-@hvp.mistake("That is the slope of f along v, one number. Differentiate the gradient along v.")
-def _slope(f, x, v):
-    return jvp(f, (x,), (v,))[1]
-
-
-@hvp.mistake("That multiplies gradient and v entry by entry. No second derivative is in it.")
-def _gradient_times_v(f, x, v):
-    return grad(f)(x) * v
-
-
-@hvp.mistake("That is vᵀHv, one number. Leave out the last product with v.")
-def _curvature(f, x, v):
-    return v @ hvp.reference(f, x, v)
-
-
-@hvp.mistake(
-    "The numbers are right, but on the way there is the whole Hessian. vmap makes its columns, and "
-    "knows no rule for this custom Function. Ask for the one product only."
+@pseudo_inverse.mistake(
+    "That leaves the last rows of X out: it inverts the square part at the top alone."
 )
-def _dense(f, x, v):
-    return hessian(f)(x) @ v
+def _square_part(x):
+    square = x[: x.shape[1]]
+    inverse = torch.linalg.pinv(square)
+    return torch.cat([inverse, torch.zeros(x.shape[1], len(x) - x.shape[1], dtype=x.dtype)], 1)
 
 
-@hvp.mistake("`jvp` wants tuples: `(x,)` and `(v,)`.")
-def _no_tuples(f, x, v):
-    return jvp(grad(f), x, v)[1]
-
-
-hvp.add_hints(
-    "The Hessian is the Jacobian of the gradient. What gives a Jacobian times a vector?",
-    "`grad(f)` is a function. Push the tangent v through it.",
+@pseudo_inverse.mistake(
+    "The descent went on too short: watch the gradient, not the value, whose minimum is not 0."
 )
+def _first_steps_only(x):
+    identity = torch.eye(len(x), dtype=x.dtype)
+    start = torch.zeros(x.shape[1], x.shape[0], dtype=x.dtype)
+    return descend(lambda y: (x @ y - identity).square().sum(), start, max_iterations=5).iterate
 
 
-# 5. Three broken snippets
+@pseudo_inverse.mistake("The descent has not moved from its start at 0.")
+def _start(x):
+    return torch.zeros(x.shape[1], x.shape[0], dtype=x.dtype)
 
 
-@exercise
-def three_mended(xs, matrix):
-    """Return what the three snippets were meant to compute: (a, b, c).
-
-    a: for each x in xs the slope of x² where x is even, and of x elsewhere. b: for each x in xs the
-    slope of √x where x > 0, and 0 elsewhere. c: the second derivative at t = 0 of
-    log det(matrix + t·I).
-
-    Examples
-    --------
-    >>> three_mended(torch.tensor([0.0, 1.0]), torch.eye(2))
-    (tensor([0., 1.]), tensor([0.0000, 0.5000]), tensor(-2.))
-    """
-
-    def even(x):
-        return torch.where(x % 2 == 0, x**2, x)
-
-    def root(x):
-        safe = torch.where(x > 0, x, 1.0)  # the unused branch must be harmless, too
-        return torch.where(x > 0, safe.sqrt(), 0.0)
-
-    def volume(t):
-        return torch.logdet(matrix + t * torch.eye(len(matrix), dtype=matrix.dtype))
-
-    return vmap(grad(even))(xs), vmap(grad(root))(xs), hessian(volume)(matrix.new_zeros(()))
-
-
-@three_mended.cases
-def _patients():
-    one = torch.stack([_numbers(2.0, 1.0), _numbers(0.0, 4.0)])
-    other = torch.stack([_numbers(3.0, -1.0), _numbers(1.0, 1.0)])
-    return [case(_numbers(0.0, 1.0, 2.0, 9.0), one), case(_numbers(4.0, 0.0, -3.0), other)]
-
-
-def _root_with_one_where(xs):
-    return vmap(grad(lambda x: torch.where(x > 0, x.sqrt(), 0.0)))(xs)
-
-
-@three_mended.mistake(
-    "RuntimeError: vmap cannot follow a Python `if` on a tensor. For a, compute both branches and "
-    "choose with `torch.where`."
-)
-def _python_if(xs, matrix):
-    return vmap(grad(lambda x: x**2 if x % 2 == 0 else x))(xs)
-
-
-@three_mended.mistake(
-    "b is NaN where x is 0: the slope of √x there is infinite, and 0 times infinity is NaN. Give "
-    "the root a harmless number in the unused branch: a second `torch.where`, inside."
-)
-def _one_where(xs, matrix):
-    a, _, c = three_mended.reference(xs, matrix)
-    return a, _root_with_one_where(xs), c
-
-
-@three_mended.mistake(
-    "c is silently wrong: the derivative of the forward rule of log det loses a term. Take "
-    "`hessian`, or any order that begins with reverse mode."
-)
-def _term_lost(xs, matrix):
-    a, b, _ = three_mended.reference(xs, matrix)
-    return a, b, 0.0
-
-
-@three_mended.mistake(
-    "Two are still ill. b is NaN where x is 0: a second `torch.where`, inside, keeps the root away "
-    "from 0. c loses a term: take `hessian`."
-)
-def _only_the_loud_one(xs, matrix):
-    a, _, _ = three_mended.reference(xs, matrix)
-    return a, _root_with_one_where(xs), 0.0
-
-
-@three_mended.mistake("b is infinite where x is 0: `clamp` passes the 0 on to the root.")
-def _clamped(xs, matrix):
-    a, _, c = three_mended.reference(xs, matrix)
-    return a, vmap(grad(lambda x: x.clamp(min=0.0).sqrt()))(xs), c
-
-
-@three_mended.mistake("a holds the values. The slopes were asked: put `grad` inside `vmap`.")
-def _values(xs, matrix):
-    _, b, c = three_mended.reference(xs, matrix)
-    return torch.where(xs % 2 == 0, xs**2, xs), b, c
-
-
-three_mended.add_hints(
-    "One snippet raises an error, one returns a NaN, and one is wrong without a word.",
-    "For a and b think of `torch.where`: once in a, twice in b.",
-    "For c look at the table of section 6: which orders are right for logdet?",
+pseudo_inverse.add_hints(
+    "XY is as tall as X: which shape has the identity, and which has Y?",
+    "m − n of the rows cannot be met: at the minimum E is m − n, for X of shape (m, n). When is a "
+    "minimum reached whose value you do not know?",
+    "`stop_when` is given the gradient: `lambda y, value, gradient: gradient.abs().max() < 1e-6`.",
 )

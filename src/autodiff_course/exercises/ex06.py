@@ -1,287 +1,297 @@
-"""Exercises of notebook 06, sparse Hessians: a pattern by hand, colours, and a Newton step."""
+"""Exercises of notebook 06, function transforms: from a training step to a Jacobian."""
 
 from __future__ import annotations
 
+import warnings
+
 import torch
-from scipy.sparse.linalg import spsolve
+from torch.func import grad, grad_and_value, jvp, vjp, vmap
 
-from autodiff_course.sparse import sparse_hessian
-
-from .comparing import Tolerance
 from .framework import case, exercise
 
-__all__ = ["active_block", "greedy_colors", "is_recoverable", "newton_step", "pattern_by_hand"]
+__all__ = ["gradient_norms", "layer_jacobian", "training_step"]
+
+# The first use of forward mode loads rules written in TorchScript, which torch itself calls
+# deprecated. Load them here, so that no answer meets the warning.
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", DeprecationWarning)
+    jvp(torch.sin, (torch.zeros(()),), (torch.ones(()),))
 
 
-# 1. A pattern by hand
+def _numbers(*values):
+    return torch.tensor(values, dtype=torch.float64)
 
 
-@exercise
-def pattern_by_hand():
-    """Write the pattern of f(x) = x₀²·x₁ + sin(x₁·x₃) + 5·x₂: four rows of zeros and ones."""
-    return [
-        [1, 1, 0, 0],
-        [1, 1, 0, 1],
-        [0, 0, 0, 0],
-        [0, 1, 0, 1],
-    ]
-
-
-@pattern_by_hand.mistake(
-    "5·x₂ is linear: its second derivative is 0, so row 2 and column 2 are empty."
-)
-def _linear_counted():
-    return [[1, 1, 0, 0], [1, 1, 0, 1], [0, 0, 1, 0], [0, 1, 0, 1]]
-
-
-@pattern_by_hand.mistake("sin(x₁·x₃) also curves along x₁ and along x₃ alone: see the diagonal.")
-def _diagonal_of_sine_lost():
-    return [[1, 1, 0, 0], [1, 0, 0, 1], [0, 0, 0, 0], [0, 1, 0, 0]]
-
-
-@pattern_by_hand.mistake("A Hessian is symmetric: entry (i, j) comes with entry (j, i).")
-def _upper_half():
-    return [[1, 1, 0, 0], [0, 1, 0, 1], [0, 0, 0, 0], [0, 0, 0, 1]]
-
-
-@pattern_by_hand.mistake("x₀ and x₃ never meet in one term, though both meet x₁.")
-def _neighbours_of_neighbours():
-    return [[1, 1, 0, 1], [1, 1, 0, 1], [0, 0, 0, 0], [1, 1, 0, 1]]
-
-
-pattern_by_hand.add_hints(
-    "Which pairs of variables stand together in one term that is not a plain sum?",
-    "Differentiate twice: ∂²/∂x₀² of x₀²·x₁ is 2·x₁, and that is not 0 for every x.",
-)
-
-
-# 2. Greedy colours
+# 1. A training step with auxiliary data
 
 
 @exercise
-def greedy_colors(pattern):
-    """Colour the columns of a square 0/1 matrix, so that no row meets a colour twice.
+def training_step(loss_fn, parameters, x, y, rate):
+    """Take one step of gradient descent: return (new parameters, loss, metrics).
 
-    Go through the columns in order, and give each the first colour, counted from 0, that no earlier
-    column has with which it shares a row.
+    ``loss_fn(parameters, x, y)`` returns (loss, metrics); `parameters` is a dict of tensors. The
+    loss and the metrics are those before the step. Call ``loss_fn`` only once.
 
     Examples
     --------
-    >>> greedy_colors([[1, 1, 0], [1, 1, 1], [0, 1, 1]])
-    [0, 1, 2]
+    >>> def loss_fn(p, x, y):
+    ...     return ((p["w"] * x - y) ** 2).sum(), {"output": p["w"] * x}
+    >>> w, x, y = torch.tensor(1.0), torch.tensor(3.0), torch.tensor(2.0)
+    >>> training_step(loss_fn, {"w": w}, x, y, rate=0.5)
+    ({'w': tensor(-2.)}, tensor(1.), {'output': tensor(3.)})
     """
-    colors = []
-    for j in range(len(pattern)):
-        taken = {colors[k] for k in range(j) if any(row[j] and row[k] for row in pattern)}
-        colors.append(next(c for c in range(len(pattern)) if c not in taken))
-    return colors
+    gradients, (loss, metrics) = grad_and_value(loss_fn, has_aux=True)(parameters, x, y)
+    stepped = {name: value - rate * gradients[name] for name, value in parameters.items()}
+    return stepped, loss, metrics
 
 
-def _chain(n):
-    return [[int(abs(i - j) <= 1) for j in range(n)] for i in range(n)]
+def _line_fit(parameters, x, y):
+    errors = parameters["slope"] * x + parameters["offset"] - y
+    return (errors**2).mean(), {"largest error": errors.abs().max()}
 
 
-def _arrow(n):
-    return [[int(i == j or i * j == 0) for j in range(n)] for i in range(n)]
+def _bent_fit(parameters, x, y):
+    errors = torch.tanh(x @ parameters["weight"]) + parameters["offset"] - y
+    return (errors**2).sum(), {"errors": errors}
 
 
-@greedy_colors.cases
-def _patterns():
+@training_step.cases
+def _steps():
+    line = {"slope": _numbers(1.0)[0], "offset": _numbers(0.5)[0]}
+    bent = {"weight": _numbers(1.0, -2.0), "offset": _numbers(0.25)[0]}
+    points = torch.stack([_numbers(1.0, 0.5), _numbers(-1.0, 2.0), _numbers(0.0, 1.5)])
+    xs, ys = _numbers(0.0, 1.0, 2.0), _numbers(1.0, 3.0, 4.0)
     return [
-        case(_chain(6), label="a chain of 6"),
-        case([[1, 0], [0, 1]]),
-        case(_arrow(5), label="an arrowhead of 5"),
-        case([[0, 1, 0, 0], [1, 0, 1, 0], [0, 1, 0, 1], [0, 0, 1, 0]]),
+        case(_line_fit, line, xs, ys, 0.125, label="a line through three points, rate 1/8"),
+        case(_bent_fit, bent, points, ys, 0.5, label="a tanh layer on three points, rate 1/2"),
     ]
 
 
-@greedy_colors.mistake(
-    "Columns are compared only where one has an entry in the other's row. They must also differ if "
-    "both have an entry in some third row."
+@training_step.mistake("The step goes uphill: subtract rate times gradient.")
+def _uphill(loss_fn, parameters, x, y, rate):
+    return training_step.reference(loss_fn, parameters, x, y, -rate)
+
+
+@training_step.mistake("The rate is lost: multiply each gradient by it.")
+def _no_rate(loss_fn, parameters, x, y, rate):
+    return training_step.reference(loss_fn, parameters, x, y, 1.0)
+
+
+@training_step.mistake("Those are the gradients. Return the parameters after the step.")
+def _gradients_returned(loss_fn, parameters, x, y, rate):
+    gradients, (loss, metrics) = grad_and_value(loss_fn, has_aux=True)(parameters, x, y)
+    return gradients, loss, metrics
+
+
+@training_step.mistake("The loss and the metrics belong to the parameters before the step.")
+def _evaluated_again(loss_fn, parameters, x, y, rate):
+    stepped, _, _ = training_step.reference(loss_fn, parameters, x, y, rate)
+    return stepped, *loss_fn(stepped, x, y)
+
+
+@training_step.mistake(
+    "`loss_fn` returns two things, the loss and the metrics. Say so: `has_aux=True`."
 )
-def _only_neighbours(pattern):
-    colors = []
-    for j in range(len(pattern)):
-        taken = {colors[k] for k in range(j) if pattern[j][k]}
-        colors.append(next(c for c in range(len(pattern)) if c not in taken))
-    return colors
+def _without_has_aux(loss_fn, parameters, x, y, rate):
+    return grad_and_value(loss_fn)(parameters, x, y)
 
 
-@greedy_colors.mistake("Every column got a colour of its own: use an old one where you can.")
-def _all_different(pattern):
-    return list(range(len(pattern)))
+@training_step.mistake("`grad_and_value` returns the gradient first, in spite of its name's ring.")
+def _value_first(loss_fn, parameters, x, y, rate):
+    (loss, metrics), gradients = grad_and_value(loss_fn, has_aux=True)(parameters, x, y)
+    return {name: value - rate * gradients[name] for name, value in parameters.items()}
 
 
-@greedy_colors.mistake("The colours should count from 0.")
-def _from_one(pattern):
-    return [c + 1 for c in greedy_colors.reference(pattern)]
+@training_step.mistake("Return three things: take the pair (loss, metrics) apart.")
+def _pair_returned(loss_fn, parameters, x, y, rate):
+    stepped, loss, metrics = training_step.reference(loss_fn, parameters, x, y, rate)
+    return stepped, (loss, metrics)
 
 
-greedy_colors.add_hints(
-    "Columns j and k share a row if `any(row[j] and row[k] for row in pattern)`.",
-    "Collect the colours of all earlier columns that share a row in a set, then count upwards.",
+training_step.add_hints(
+    "`grad_and_value(loss_fn, has_aux=True)` is a function. What are its arguments?",
+    "With `has_aux=True` the result has the form `gradients, (loss, metrics)`.",
+    "The gradients are a dict with the same keys as the parameters.",
 )
 
 
-# 3. Catch a wrong colouring
+# 2. The norm of each sample's gradient
 
 
 @exercise
-def is_recoverable(pattern, colors):
-    """Say whether all entries of a symmetric matrix can be read off: True or False.
+def gradient_norms(loss_fn, w, xs, ys):
+    """Return, for each sample, the length of the gradient of its loss with respect to w.
 
-    Entry (i, j) can be read off row i if no other entry of row i has the colour of column j; and
-    since it equals entry (j, i), also off row j in the same way.
+    ``loss_fn(w, x, y)`` is the loss of one sample; xs and ys hold one sample per row.
 
     Examples
     --------
-    >>> arrow = [[1, 1, 1], [1, 1, 0], [1, 0, 1]]
-    >>> is_recoverable(arrow, [0, 1, 1]), is_recoverable(arrow, [0, 0, 1])
-    (True, False)
+    >>> def loss_fn(w, x, y):
+    ...     return (w @ x - y) ** 2 / 2
+    >>> xs = torch.tensor([[3.0, 4.0], [0.0, 1.0]])
+    >>> gradient_norms(loss_fn, torch.zeros(2), xs, torch.tensor([1.0, 2.0]))
+    tensor([5., 2.])
     """
-
-    def alone(i, j):
-        return sum(colors[k] == colors[j] for k, entry in enumerate(pattern[i]) if entry) == 1
-
-    n = len(pattern)
-    entries = [(i, j) for i in range(n) for j in range(n) if pattern[i][j]]
-    return all(alone(i, j) or alone(j, i) for i, j in entries)
+    gradients = vmap(grad(loss_fn), in_dims=(None, 0, 0))(w, xs, ys)
+    return gradients.norm(dim=1)
 
 
-@is_recoverable.cases
-def _colorings():
+def _half_square(w, x, y):
+    return (w @ x - y) ** 2 / 2
+
+
+def _logistic(w, x, y):
+    return torch.nn.functional.softplus(-y * (w @ x))
+
+
+@gradient_norms.cases
+def _samples():
+    w = _numbers(1.0, -1.0, 0.5)
+    rows = [(2.0, 0.0, 1.0), (1.0, 1.0, -2.0), (0.0, 3.0, 4.0), (-1.0, 2.0, 2.0)]
+    xs, ys = torch.stack([_numbers(*row) for row in rows]), _numbers(1.0, -1.0, 1.0, -1.0)
     return [
-        case(_chain(6), [0, 1, 2, 0, 1, 2], label="a chain of 6, colours 0 1 2 0 1 2"),
-        case(_chain(6), [0, 1, 0, 1, 0, 1], label="a chain of 6, colours 0 1 0 1 0 1"),
-        case(_arrow(5), [0, 1, 1, 1, 1], label="an arrowhead of 5, colours 0 1 1 1 1"),
-        case(_arrow(5), [0, 0, 1, 2, 3], label="an arrowhead of 5, colours 0 0 1 2 3"),
-        case([[0, 0], [0, 0]], [0, 0]),
+        case(_half_square, w, xs, ys, label="half squared errors of 4 samples, 3 weights"),
+        case(_logistic, w, xs, ys, label="logistic losses of 4 samples, 3 weights"),
     ]
 
 
-@is_recoverable.mistake("An entry may also be read off its mirror image: try row j too.")
-def _own_row_only(pattern, colors):
-    return all(
-        len({colors[k] for k, entry in enumerate(row) if entry}) == sum(row) for row in pattern
-    )
+def _all_gradients(loss_fn, w, xs, ys):
+    return vmap(grad(loss_fn), in_dims=(None, 0, 0))(w, xs, ys)
 
 
-@is_recoverable.mistake("That only asks whether neighbours differ: look for entries that mix.")
-def _proper_only(pattern, colors):
-    n = len(pattern)
-    pairs = [(i, j) for i in range(n) for j in range(n) if i != j and pattern[i][j]]
-    return all(colors[i] != colors[j] for i, j in pairs)
+@gradient_norms.mistake("Those are squared lengths: the square root is missing.")
+def _squared(loss_fn, w, xs, ys):
+    return (_all_gradients(loss_fn, w, xs, ys) ** 2).sum(dim=1)
 
 
-is_recoverable.add_hints(
-    "Write a helper `alone(i, j)`: how many entries of row i lie in columns of column j's colour?",
-    "Each entry needs `alone(i, j) or alone(j, i)`.",
+@gradient_norms.mistake("One length per weight: the norm runs over the samples. Take `dim=1`.")
+def _over_the_samples(loss_fn, w, xs, ys):
+    return _all_gradients(loss_fn, w, xs, ys).norm(dim=0)
+
+
+@gradient_norms.mistake("That is one length for all gradients together. Take the norm row by row.")
+def _all_together(loss_fn, w, xs, ys):
+    return _all_gradients(loss_fn, w, xs, ys).norm()
+
+
+@gradient_norms.mistake(
+    "That is the length of the mean gradient, which is what `backward` on the mean loss gives. "
+    "Keep the samples apart with vmap."
+)
+def _of_the_mean(loss_fn, w, xs, ys):
+    return _all_gradients(loss_fn, w, xs, ys).mean(dim=0).norm()
+
+
+@gradient_norms.mistake(
+    "That is the length of the summed gradient, which is what `backward` on the summed loss "
+    "gives. Keep the samples apart with vmap."
+)
+def _of_the_sum(loss_fn, w, xs, ys):
+    return _all_gradients(loss_fn, w, xs, ys).sum(dim=0).norm()
+
+
+@gradient_norms.mistake("Those are the gradients themselves. Take the length of each row.")
+def _no_norm(loss_fn, w, xs, ys):
+    return _all_gradients(loss_fn, w, xs, ys)
+
+
+@gradient_norms.mistake(
+    "vmap splits every argument, w too. All samples share it: `in_dims=(None, 0, 0)`."
+)
+def _weights_split(loss_fn, w, xs, ys):
+    return vmap(grad(loss_fn))(w, xs, ys)
+
+
+@gradient_norms.mistake(
+    "An error in torch. Is `grad` outside of `vmap`? It wants one number; the vector of all "
+    "losses is none. Take `vmap(grad(...))`."
+)
+def _grad_of_a_vector(loss_fn, w, xs, ys):
+    return grad(lambda w: vmap(loss_fn, in_dims=(None, 0, 0))(w, xs, ys))(w)
+
+
+gradient_norms.add_hints(
+    "Write the gradient for one sample first, as a function of (w, x, y).",
+    "`vmap` then runs it for all samples. Which arguments have a row per sample?",
+    "`in_dims=(None, 0, 0)` keeps w whole. The result has one row per sample.",
 )
 
 
-# 4. One active weight, or none
+# 3. The Jacobian of a layer, both ways
 
 
-@exercise(needs="torch", tolerance=Tolerance(relative=1e-6, absolute=1e-9))
-def active_block(x, active):
-    """Return the Hessian of ((w ⊙ z)·x − 1)² in the active weights: k lists of k numbers.
+@exercise
+def layer_jacobian(weight, bias, x):
+    """Return the Jacobian of x -> tanh(weight @ x + bias) twice: from columns and from rows.
 
-    x is a list of floats, `active` the list of the k positions where z is 1. k may be 1 or 0.
-
-    Examples
-    --------
-    >>> active_block([1.0, 2.0, 3.0], [0, 2])
-    [[2.0, 6.0], [6.0, 18.0]]
-    >>> active_block([1.0, 2.0, 3.0], [])
-    []
-    """
-    return [[2 * x[i] * x[j] for j in active] for i in active]
-
-
-@active_block.cases
-def _masks():
-    x = [1.0, 2.0, 3.0, -0.5]
-    return [case(x, [0, 2]), case(x, [3]), case(x, []), case(x, [0, 1, 2, 3])]
-
-
-@active_block.mistake("With one active weight the result should still be a list with one list.")
-def _squeezed(x, active):
-    block = active_block.reference(x, active)
-    return block[0][0] if len(block) == 1 else block
-
-
-@active_block.mistake("Leave out the rows and columns of the inactive weights.")
-def _with_zeros(x, active):
-    n = range(len(x))
-    return [[2 * x[i] * x[j] if i in active and j in active else 0.0 for j in n] for i in n]
-
-
-@active_block.mistake("The factor 2 is lost: the second derivative of r² is 2.")
-def _no_two(x, active):
-    return [[x[i] * x[j] for j in active] for i in active]
-
-
-active_block.add_hints(
-    "The function is a square of something linear in w: what is its second derivative?",
-    "By ∂/∂wᵢ comes out 2·(w·x − 1)·xᵢ, and by ∂/∂wⱼ of that 2·xᵢ·xⱼ.",
-)
-
-
-# 5. A Newton step on your own function
-
-
-@exercise(needs="torch", seconds=20.0, tolerance=Tolerance(relative=1e-6, absolute=1e-8))
-def newton_step(f, x):
-    """Return x − H⁻¹g, where g is the gradient and H the Hessian of f at x, as a torch tensor.
-
-    x is a float64 tensor of up to 20,000 variables. Use a sparse Hessian and a sparse solver.
+    The first is put together from JVPs, one for each input, the second from VJPs, one for each
+    output. Both have one row per output and one column per input.
 
     Examples
     --------
-    >>> newton_step(lambda x: (x**4).sum(), torch.tensor([3.0], dtype=torch.float64))
-    tensor([2.], dtype=torch.float64)
+    >>> eye = torch.eye(2)
+    >>> layer_jacobian(eye, torch.zeros(2), torch.zeros(2))
+    (tensor([[1., 0.],
+            [0., 1.]]), tensor([[1., 0.],
+            [0., 1.]]))
     """
-    gradient = torch.func.grad(f)(x)
-    step = spsolve(sparse_hessian(f, x), gradient.numpy())
-    return x - torch.as_tensor(step)
+
+    def layer(x):
+        return torch.tanh(weight @ x + bias)
+
+    outputs, inputs = weight.shape
+    input_basis, output_basis = x.new_ones(inputs).diag(), x.new_ones(outputs).diag()
+    columns = vmap(lambda v: jvp(layer, (x,), (v,))[1], out_dims=1)(input_basis)
+    _, pull_back = vjp(layer, x)
+    rows = vmap(lambda u: pull_back(u)[0])(output_basis)
+    return columns, rows
 
 
-def _quartic_chain(x):
-    return (x**4).sum() + ((x[1:] - x[:-1]) ** 2).sum()
-
-
-def _quadratic(x):
-    return ((x - 2) ** 2).sum() + (x[0] * x[1:]).sum() / len(x)
-
-
-@newton_step.cases
-def _functions():
-    def start(n):
-        return torch.linspace(1, 2, n, dtype=torch.float64)
-
+@layer_jacobian.cases
+def _layers():
+    wide = torch.stack([_numbers(1.0, -2.0, 0.5), _numbers(0.5, 1.0, -1.0)])
+    square = torch.stack([_numbers(1.0, 2.0), _numbers(-1.0, 0.5)])
     return [
-        case(_quadratic, start(4), label="a quadratic function of 4 variables"),
-        case(_quartic_chain, start(6), label="a chain of fourth powers, 6 variables"),
-        case(_quartic_chain, start(20_000), label="a chain of fourth powers, 20,000 variables"),
+        case(wide, _numbers(0.1, -0.2), _numbers(0.3, 0.2, 0.5), label="3 inputs, 2 outputs"),
+        case(square, _numbers(0.0, 0.5), _numbers(0.4, -0.3), label="2 inputs, 2 outputs"),
     ]
 
 
-@newton_step.mistake("The step goes the wrong way: subtract H⁻¹g.")
-def _uphill(f, x):
-    return 2 * x - newton_step.reference(f, x)
+@layer_jacobian.mistake(
+    "The first is transposed: vmap stacks the columns as rows. Say `out_dims=1`, or transpose."
+)
+def _columns_as_rows(weight, bias, x):
+    columns, rows = layer_jacobian.reference(weight, bias, x)
+    return columns.T, rows
 
 
-@newton_step.mistake("That is a step of gradient descent: solve with the Hessian first.")
-def _descent(f, x):
-    return x - torch.func.grad(f)(x)
+@layer_jacobian.mistake("The second is transposed: a VJP gives a row, and rows belong in rows.")
+def _rows_as_columns(weight, bias, x):
+    columns, rows = layer_jacobian.reference(weight, bias, x)
+    return columns, rows.T
 
 
-@newton_step.mistake("That is the step alone: subtract it from x.")
-def _step_only(f, x):
-    return x - newton_step.reference(f, x)
+@layer_jacobian.mistake("Both are transposed: a row per output and a column per input.")
+def _both_transposed(weight, bias, x):
+    columns, rows = layer_jacobian.reference(weight, bias, x)
+    return columns.T, rows.T
 
 
-newton_step.add_hints(
-    "`torch.func.grad(f)(x)` is the gradient, `sparse_hessian(f, x)` the Hessian.",
-    "`scipy.sparse.linalg.spsolve(hessian, gradient)` solves; it takes NumPy's arrays.",
+@layer_jacobian.mistake("That is the weight matrix: the slope of tanh is lost.")
+def _without_tanh(weight, bias, x):
+    return weight, weight
+
+
+@layer_jacobian.mistake("`jvp` returns (value, tangent). The columns are the tangents.")
+def _values_as_columns(weight, bias, x):
+    columns, rows = layer_jacobian.reference(weight, bias, x)
+    value = torch.tanh(weight @ x + bias)
+    return value[:, None].expand_as(columns), rows
+
+
+layer_jacobian.add_hints(
+    "Seed a JVP with a unit vector of the input space, and a VJP with one of the output space.",
+    "All unit vectors of a space at once are the rows of `torch.eye(size)`: vmap over them.",
+    "`jvp` wants tuples and returns (value, tangent); what `vjp` returns wants one vector and "
+    "gives a tuple.",
 )

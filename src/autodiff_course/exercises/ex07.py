@@ -1,227 +1,217 @@
-"""Exercises of notebook 07, the minimal surface: an added term, another wire, a kept volume."""
+"""Exercises of notebook 07, second derivatives: from one product to silent faults."""
 
 from __future__ import annotations
 
-import numpy as np
-import scipy.sparse as sp
+import warnings
+
 import torch
-from scipy.sparse.linalg import splu, spsolve
-from torch.nn.functional import pad
+from torch.func import grad, hessian, jvp, vmap
 
-from autodiff_course.sparse import hessian_pattern, prepare_hessian
-
-from .comparing import Tolerance
 from .framework import case, exercise
 
-__all__ = ["added_entries", "least_area", "low_rank_solve"]
+__all__ = ["hvp", "three_mended"]
+
+# The first use of forward mode loads rules written in TorchScript, which torch itself calls
+# deprecated. Load them here, so that no answer meets the warning.
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", DeprecationWarning)
+    jvp(torch.sin, (torch.zeros(()),), (torch.ones(()),))
 
 
-# The area of the notebook, for the solutions and the inputs.
+def _numbers(*values):
+    return torch.tensor(values, dtype=torch.float64)
 
 
-def _area(z, wire):
-    sheet = pad(z, (1, 1, 1, 1)) + wire
-    h = 2 / (len(sheet) - 1)
-    p, q = sheet.diff(dim=0) / h, sheet.diff(dim=1) / h
-    steep = (p[:, 1:] ** 2 + p[:, :-1] ** 2 + q[1:] ** 2 + q[:-1] ** 2) / 2
-    return h**2 * torch.sqrt(1 + steep).sum()
+# 1. A Hessian-vector product
 
 
-def _bend(height, k):
-    s = torch.linspace(-1, 1, k + 2, dtype=torch.float64)
-    wire = height(*torch.meshgrid(s, s, indexing="ij"))
-    wire[1:-1, 1:-1] = 0
-    return wire
-
-
-def _flat_area(z):
-    wire = torch.zeros(z.shape[0] + 2, z.shape[1] + 2, dtype=z.dtype)
-    return _area(z, wire)
-
-
-# 1. What does a term do to the pattern?
-
-
-@exercise(needs="torch", seconds=20.0)
-def added_entries(area, term, k):
-    """Count the entries that area + term can have non-zero in its Hessian, but area cannot.
-
-    Both are functions of the k × k heights that return one number as a tensor.
+@exercise
+def hvp(f, x, v):
+    """Return the product of the Hessian of f at x with v, without making the Hessian.
 
     Examples
     --------
-    >>> added_entries(lambda z: (z**2).sum(), lambda z: z[0, 0] * z[1, 1], 2)
-    2
+    >>> hvp(lambda x: (x**3).sum(), torch.tensor([1.0, 2.0]), torch.tensor([1.0, 10.0]))
+    tensor([  6., 120.])
     """
-    z = torch.zeros(k, k, dtype=torch.float64)
-    with_term = hessian_pattern(lambda z: area(z) + term(z), z)
-    return with_term.nnz - hessian_pattern(area, z).nnz
+    return jvp(grad(f), (x,), (v,))[1]
 
 
-def _obstacle(z):
-    return 100 * torch.relu(0.2 - z).square().sum()
+def _valley(x):
+    return (100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2).sum()
 
 
-def _kept_volume(z):
-    return 50 * (z.sum() - 3.0) ** 2
+class _Cube(torch.autograd.Function):
+    """The cube, without a rule for vmap: a dense Hessian, whose columns vmap makes, fails."""
+
+    @staticmethod
+    def forward(x):
+        return x**3
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        ctx.save_for_backward(*inputs)
+        ctx.save_for_forward(*inputs)
+
+    @staticmethod
+    def backward(ctx, adjoint):
+        (x,) = ctx.saved_tensors
+        return 3 * x**2 * adjoint
+
+    @staticmethod
+    def jvp(ctx, tangent):
+        (x,) = ctx.saved_tensors
+        return 3 * x**2 * tangent
 
 
-@added_entries.cases
-def _terms():
+def _sum_of_cubes(x):
+    return _Cube.apply(x).sum()
+
+
+@hvp.cases
+def _products():
+    x, v = _numbers(0.5, -1.0, 2.0), _numbers(1.0, 0.25, -2.0)
     return [
-        case(_flat_area, _obstacle, 4, label="an obstacle below the film, k = 4"),
-        case(_flat_area, _kept_volume, 4, label="a volume to be kept, k = 4"),
+        case(_valley, x, v, label="Rosenbrock's function of 3 variables"),
+        case(torch.prod, x, v, label="the product of 3 variables"),
+        case(_sum_of_cubes, x, v, label="a sum of cubes, by a custom Function without vmap rule"),
     ]
 
 
-def _dense_entries(f, k):
-    """Count the non-zero entries where the obstacle presses: the slow way, and no tracing."""
-    z = 0.1 * torch.arange(k * k, dtype=torch.float64).cos().view(k, k)
-    return int(torch.func.hessian(f)(z).count_nonzero())
+@hvp.mistake("`jvp` returns (value, tangent). The value is the gradient; the product is second.")
+def _gradient(f, x, v):
+    return grad(f)(x)
 
 
-@added_entries.mistake("Those are all the entries of the term. How many of them are new?")
-def _all_of_the_term(area, term, k):
-    return _dense_entries(term, k)
+@hvp.mistake("That is the pair (gradient, product) that `jvp` returns. Return the product.")
+def _pair(f, x, v):
+    return jvp(grad(f), (x,), (v,))
 
 
-@added_entries.mistake(
-    "Those are all the entries of the sum. Subtract those that the area has without the term."
+@hvp.mistake("That is the slope of f along v, one number. Differentiate the gradient along v.")
+def _slope(f, x, v):
+    return jvp(f, (x,), (v,))[1]
+
+
+@hvp.mistake("That multiplies gradient and v entry by entry. No second derivative is in it.")
+def _gradient_times_v(f, x, v):
+    return grad(f)(x) * v
+
+
+@hvp.mistake("That is vᵀHv, one number. Leave out the last product with v.")
+def _curvature(f, x, v):
+    return v @ hvp.reference(f, x, v)
+
+
+@hvp.mistake(
+    "The numbers are right, but on the way there is the whole Hessian. vmap makes its columns, and "
+    "knows no rule for this custom Function. Ask for the one product only."
 )
-def _all_of_the_sum(area, term, k):
-    return _dense_entries(lambda z: area(z) + term(z), k)
+def _dense(f, x, v):
+    return hessian(f)(x) @ v
 
 
-added_entries.add_hints(
-    "`hessian_pattern(f, z).nnz` counts the entries of f; only the shape of z matters.",
-    "The sum of two functions is a function too: `lambda z: area(z) + term(z)`.",
+@hvp.mistake("`jvp` wants tuples: `(x,)` and `(v,)`.")
+def _no_tuples(f, x, v):
+    return jvp(grad(f), x, v)[1]
+
+
+hvp.add_hints(
+    "The Hessian is the Jacobian of the gradient. What gives a Jacobian times a vector?",
+    "`grad(f)` is a function. Push the tangent v through it.",
 )
 
 
-# 2. Another wire
+# 2. Three broken snippets
 
 
-@exercise(needs="torch", seconds=30.0, tolerance=Tolerance(relative=1e-7))
-def least_area(area, wire):
-    """Return the least value of area(z, wire) over all z, as a float.
+@exercise
+def three_mended(xs, matrix):
+    """Return what the three snippets were meant to compute: (a, b, c).
 
-    wire is a (k + 2) × (k + 2) tensor; z holds the k × k heights inside it. Start with z = 0.
+    a: for each x in xs the slope of x² where x is even, and of x elsewhere. b: for each x in xs the
+    slope of √x where x > 0, and 0 elsewhere. c: the second derivative at t = 0 of
+    log det(matrix + t·I).
 
     Examples
     --------
-    >>> def squares(z, wire):
-    ...     return 3.0 + ((z - 2.0) ** 2).sum()
-    >>> least_area(squares, torch.zeros(4, 4, dtype=torch.float64))
-    3.0
+    >>> three_mended(torch.tensor([0.0, 1.0]), torch.eye(2))
+    (tensor([0., 1.]), tensor([0.0000, 0.5000]), tensor(-2.))
     """
-    z = torch.zeros_like(wire[1:-1, 1:-1])
-    hessian = prepare_hessian(area, z, args=(wire,), check=False)
-    for _ in range(50):
-        gradient, value = torch.func.grad_and_value(area)(z, wire)
-        if gradient.abs().max() < 1e-10:
-            break
-        step = spsolve(hessian(z, (wire,)).tocsc(), gradient.numpy().ravel())
-        step = torch.from_numpy(step).view_as(z)
-        t = 1.0
-        while area(z - t * step, wire) > value - 1e-4 * t * (gradient * step).sum() + 1e-14:
-            t /= 2
-        z = z - t * step
-    return area(z, wire).item()
+
+    def even(x):
+        return torch.where(x % 2 == 0, x**2, x)
+
+    def root(x):
+        safe = torch.where(x > 0, x, 1.0)  # the unused branch must be harmless, too
+        return torch.where(x > 0, safe.sqrt(), 0.0)
+
+    def volume(t):
+        return torch.logdet(matrix + t * torch.eye(len(matrix), dtype=matrix.dtype))
+
+    return vmap(grad(even))(xs), vmap(grad(root))(xs), hessian(volume)(matrix.new_zeros(()))
 
 
-@least_area.cases
-def _wires():
-    return [
-        case(_area, _bend(lambda x, y: 0.6 * (x**2 - y**2), 6), label="a saddle, k = 6"),
-        case(_area, _bend(lambda x, y: 2 * torch.cos(3 * x) * y, 7), label="waves, k = 7"),
-    ]
+@three_mended.cases
+def _patients():
+    one = torch.stack([_numbers(2.0, 1.0), _numbers(0.0, 4.0)])
+    other = torch.stack([_numbers(3.0, -1.0), _numbers(1.0, 1.0)])
+    return [case(_numbers(0.0, 1.0, 2.0, 9.0), one), case(_numbers(4.0, 0.0, -3.0), other)]
 
 
-@least_area.mistake("That is the area at the start, z = 0: it has not been minimised.")
-def _at_the_start(area, wire):
-    return area(torch.zeros_like(wire[1:-1, 1:-1]), wire).item()
+def _root_with_one_where(xs):
+    return vmap(grad(lambda x: torch.where(x > 0, x.sqrt(), 0.0)))(xs)
 
 
-@least_area.mistake("That is the area after one Newton step: go on until the gradient vanishes.")
-def _one_step(area, wire):
-    z = torch.zeros_like(wire[1:-1, 1:-1])
-    gradient = torch.func.grad(area)(z, wire).flatten()
-    hessian = torch.func.hessian(area)(z, wire).reshape(z.numel(), z.numel())
-    return area(z - torch.linalg.solve(hessian, gradient).view_as(z), wire).item()
-
-
-@least_area.mistake("That is the film of a flat wire: pass on the `wire` that you are given.")
-def _flat_wire(area, wire):
-    return area(torch.zeros_like(wire[1:-1, 1:-1]), torch.zeros_like(wire)).item()
-
-
-least_area.add_hints(
-    "The `newton` of the notebook does the work: prepare a Hessian for the shape of z first.",
-    "`prepare_hessian(area, z, args=(wire,))`, then `newton`, then `area` of what it returns.",
+@three_mended.mistake(
+    "RuntimeError: vmap cannot follow a Python `if` on a tensor. For a, compute both branches and "
+    "choose with `torch.where`."
 )
+def _python_if(xs, matrix):
+    return vmap(grad(lambda x: x**2 if x % 2 == 0 else x))(xs)
 
 
-# 3. A volume to be kept
+@three_mended.mistake(
+    "b is NaN where x is 0: the slope of √x there is infinite, and 0 times infinity is NaN. Give "
+    "the root a harmless number in the unused branch: a second `torch.where`, inside."
+)
+def _one_where(xs, matrix):
+    a, _, c = three_mended.reference(xs, matrix)
+    return a, _root_with_one_where(xs), c
 
 
-@exercise(tolerance=Tolerance(relative=1e-7, absolute=1e-10))
-def low_rank_solve(solve, u, c, b):
-    """Return x with (S + c·u·uᵀ) x = b, where solve(v) gives S⁻¹v for any vector v.
-
-    u and b are NumPy vectors, c is a number. S + c·u·uᵀ is full: do not form it.
-
-    Examples
-    --------
-    >>> low_rank_solve(lambda v: v / 2, np.array([1.0, 1.0]), 3.0, np.array([8.0, 8.0]))
-    array([1., 1.])
-    """
-    without, response = solve(b), solve(u)
-    return without - response * (c * (u @ without) / (1 + c * (u @ response)))
+@three_mended.mistake(
+    "c is silently wrong: the derivative of the forward rule of log det loses a term. Take "
+    "`hessian`, or any order that begins with reverse mode."
+)
+def _term_lost(xs, matrix):
+    a, b, _ = three_mended.reference(xs, matrix)
+    return a, b, 0.0
 
 
-def _system(n, c):
-    line = sp.diags_array([-1.0, 2.5, -1.0], offsets=[-1, 0, 1], shape=(n, n), dtype=float)
-    solve = splu(line.tocsc()).solve
-    place = np.arange(n)
-    return solve, 1.0 + 0.1 * (place % 3), c, np.cos(place)
+@three_mended.mistake(
+    "Two are still ill. b is NaN where x is 0: a second `torch.where`, inside, keeps the root away "
+    "from 0. c loses a term: take `hessian`."
+)
+def _only_the_loud_one(xs, matrix):
+    a, _, _ = three_mended.reference(xs, matrix)
+    return a, _root_with_one_where(xs), 0.0
 
 
-@low_rank_solve.cases
-def _systems():
-    return [
-        case(*_system(4, 2.0), label="4 unknowns, c = 2"),
-        case(*_system(50, -0.001), label="50 unknowns, c = -0.001"),
-        case(
-            *_system(50_000, 0.5),
-            label="50,000 unknowns, c = 0.5",
-            too_slow="Is a full matrix formed? One of 50,000 columns takes 20 GB.",
-        ),
-    ]
+@three_mended.mistake("b is infinite where x is 0: `clamp` passes the 0 on to the root.")
+def _clamped(xs, matrix):
+    a, _, c = three_mended.reference(xs, matrix)
+    return a, vmap(grad(lambda x: x.clamp(min=0.0).sqrt()))(xs), c
 
 
-@low_rank_solve.mistake("The term c·u·uᵀ is lost: that is S⁻¹b.")
-def _without_the_term(solve, u, c, b):
-    return solve(b)
+@three_mended.mistake("a holds the values. The slopes were asked: put `grad` inside `vmap`.")
+def _values(xs, matrix):
+    _, b, c = three_mended.reference(xs, matrix)
+    return torch.where(xs % 2 == 0, xs**2, xs), b, c
 
 
-@low_rank_solve.mistake("The correction has the wrong sign.")
-def _wrong_sign(solve, u, c, b):
-    return 2 * solve(b) - low_rank_solve.reference(solve, u, c, b)
-
-
-@low_rank_solve.mistake("Divide by 1 + c·(u·S⁻¹u): you seem to have left out the 1.")
-def _without_the_one(solve, u, c, b):
-    without, response = solve(b), solve(u)
-    return without - response * ((u @ without) / (u @ response))
-
-
-@low_rank_solve.mistake("A factor c is missing in the numerator.")
-def _without_c(solve, u, c, b):
-    without, response = solve(b), solve(u)
-    return without - response * ((u @ without) / (1 + c * (u @ response)))
-
-
-low_rank_solve.add_hints(
-    "Two solves with S are enough, one for b and one for u. What is x if u·x is known?",
-    "S x = b − c·u·(u·x), so x = S⁻¹b − c·(u·x)·S⁻¹u. Multiply by u from the left to find u·x.",
+three_mended.add_hints(
+    "One snippet raises an error, one returns a NaN, and one is wrong without a word.",
+    "For a and b think of `torch.where`: once in a, twice in b.",
+    "For c look at the table of section 6: which orders are right for logdet?",
 )

@@ -1,0 +1,287 @@
+"""Exercises of notebook 08, sparse Hessians: a pattern by hand, colours, and a Newton step."""
+
+from __future__ import annotations
+
+import torch
+from scipy.sparse.linalg import spsolve
+
+from autodiff_course.sparse import sparse_hessian
+
+from .comparing import Tolerance
+from .framework import case, exercise
+
+__all__ = ["active_block", "greedy_colors", "is_recoverable", "newton_step", "pattern_by_hand"]
+
+
+# 1. A pattern by hand
+
+
+@exercise
+def pattern_by_hand():
+    """Write the pattern of f(x) = x₀²·x₁ + sin(x₁·x₃) + 5·x₂: four rows of zeros and ones."""
+    return [
+        [1, 1, 0, 0],
+        [1, 1, 0, 1],
+        [0, 0, 0, 0],
+        [0, 1, 0, 1],
+    ]
+
+
+@pattern_by_hand.mistake(
+    "5·x₂ is linear: its second derivative is 0, so row 2 and column 2 are empty."
+)
+def _linear_counted():
+    return [[1, 1, 0, 0], [1, 1, 0, 1], [0, 0, 1, 0], [0, 1, 0, 1]]
+
+
+@pattern_by_hand.mistake("sin(x₁·x₃) also curves along x₁ and along x₃ alone: see the diagonal.")
+def _diagonal_of_sine_lost():
+    return [[1, 1, 0, 0], [1, 0, 0, 1], [0, 0, 0, 0], [0, 1, 0, 0]]
+
+
+@pattern_by_hand.mistake("A Hessian is symmetric: entry (i, j) comes with entry (j, i).")
+def _upper_half():
+    return [[1, 1, 0, 0], [0, 1, 0, 1], [0, 0, 0, 0], [0, 0, 0, 1]]
+
+
+@pattern_by_hand.mistake("x₀ and x₃ never meet in one term, though both meet x₁.")
+def _neighbours_of_neighbours():
+    return [[1, 1, 0, 1], [1, 1, 0, 1], [0, 0, 0, 0], [1, 1, 0, 1]]
+
+
+pattern_by_hand.add_hints(
+    "Which pairs of variables stand together in one term that is not a plain sum?",
+    "Differentiate twice: ∂²/∂x₀² of x₀²·x₁ is 2·x₁, and that is not 0 for every x.",
+)
+
+
+# 2. Greedy colours
+
+
+@exercise
+def greedy_colors(pattern):
+    """Colour the columns of a square 0/1 matrix, so that no row meets a colour twice.
+
+    Go through the columns in order, and give each the first colour, counted from 0, that no earlier
+    column has with which it shares a row.
+
+    Examples
+    --------
+    >>> greedy_colors([[1, 1, 0], [1, 1, 1], [0, 1, 1]])
+    [0, 1, 2]
+    """
+    colors = []
+    for j in range(len(pattern)):
+        taken = {colors[k] for k in range(j) if any(row[j] and row[k] for row in pattern)}
+        colors.append(next(c for c in range(len(pattern)) if c not in taken))
+    return colors
+
+
+def _chain(n):
+    return [[int(abs(i - j) <= 1) for j in range(n)] for i in range(n)]
+
+
+def _arrow(n):
+    return [[int(i == j or i * j == 0) for j in range(n)] for i in range(n)]
+
+
+@greedy_colors.cases
+def _patterns():
+    return [
+        case(_chain(6), label="a chain of 6"),
+        case([[1, 0], [0, 1]]),
+        case(_arrow(5), label="an arrowhead of 5"),
+        case([[0, 1, 0, 0], [1, 0, 1, 0], [0, 1, 0, 1], [0, 0, 1, 0]]),
+    ]
+
+
+@greedy_colors.mistake(
+    "Columns are compared only where one has an entry in the other's row. They must also differ if "
+    "both have an entry in some third row."
+)
+def _only_neighbours(pattern):
+    colors = []
+    for j in range(len(pattern)):
+        taken = {colors[k] for k in range(j) if pattern[j][k]}
+        colors.append(next(c for c in range(len(pattern)) if c not in taken))
+    return colors
+
+
+@greedy_colors.mistake("Every column got a colour of its own: use an old one where you can.")
+def _all_different(pattern):
+    return list(range(len(pattern)))
+
+
+@greedy_colors.mistake("The colours should count from 0.")
+def _from_one(pattern):
+    return [c + 1 for c in greedy_colors.reference(pattern)]
+
+
+greedy_colors.add_hints(
+    "Columns j and k share a row if `any(row[j] and row[k] for row in pattern)`.",
+    "Collect the colours of all earlier columns that share a row in a set, then count upwards.",
+)
+
+
+# 3. Catch a wrong colouring
+
+
+@exercise
+def is_recoverable(pattern, colors):
+    """Say whether all entries of a symmetric matrix can be read off: True or False.
+
+    Entry (i, j) can be read off row i if no other entry of row i has the colour of column j; and
+    since it equals entry (j, i), also off row j in the same way.
+
+    Examples
+    --------
+    >>> arrow = [[1, 1, 1], [1, 1, 0], [1, 0, 1]]
+    >>> is_recoverable(arrow, [0, 1, 1]), is_recoverable(arrow, [0, 0, 1])
+    (True, False)
+    """
+
+    def alone(i, j):
+        return sum(colors[k] == colors[j] for k, entry in enumerate(pattern[i]) if entry) == 1
+
+    n = len(pattern)
+    entries = [(i, j) for i in range(n) for j in range(n) if pattern[i][j]]
+    return all(alone(i, j) or alone(j, i) for i, j in entries)
+
+
+@is_recoverable.cases
+def _colorings():
+    return [
+        case(_chain(6), [0, 1, 2, 0, 1, 2], label="a chain of 6, colours 0 1 2 0 1 2"),
+        case(_chain(6), [0, 1, 0, 1, 0, 1], label="a chain of 6, colours 0 1 0 1 0 1"),
+        case(_arrow(5), [0, 1, 1, 1, 1], label="an arrowhead of 5, colours 0 1 1 1 1"),
+        case(_arrow(5), [0, 0, 1, 2, 3], label="an arrowhead of 5, colours 0 0 1 2 3"),
+        case([[0, 0], [0, 0]], [0, 0]),
+    ]
+
+
+@is_recoverable.mistake("An entry may also be read off its mirror image: try row j too.")
+def _own_row_only(pattern, colors):
+    return all(
+        len({colors[k] for k, entry in enumerate(row) if entry}) == sum(row) for row in pattern
+    )
+
+
+@is_recoverable.mistake("That only asks whether neighbours differ: look for entries that mix.")
+def _proper_only(pattern, colors):
+    n = len(pattern)
+    pairs = [(i, j) for i in range(n) for j in range(n) if i != j and pattern[i][j]]
+    return all(colors[i] != colors[j] for i, j in pairs)
+
+
+is_recoverable.add_hints(
+    "Write a helper `alone(i, j)`: how many entries of row i lie in columns of column j's colour?",
+    "Each entry needs `alone(i, j) or alone(j, i)`.",
+)
+
+
+# 4. One active weight, or none
+
+
+@exercise(needs="torch", tolerance=Tolerance(relative=1e-6, absolute=1e-9))
+def active_block(x, active):
+    """Return the Hessian of ((w ⊙ z)·x − 1)² in the active weights: k lists of k numbers.
+
+    x is a list of floats, `active` the list of the k positions where z is 1. k may be 1 or 0.
+
+    Examples
+    --------
+    >>> active_block([1.0, 2.0, 3.0], [0, 2])
+    [[2.0, 6.0], [6.0, 18.0]]
+    >>> active_block([1.0, 2.0, 3.0], [])
+    []
+    """
+    return [[2 * x[i] * x[j] for j in active] for i in active]
+
+
+@active_block.cases
+def _masks():
+    x = [1.0, 2.0, 3.0, -0.5]
+    return [case(x, [0, 2]), case(x, [3]), case(x, []), case(x, [0, 1, 2, 3])]
+
+
+@active_block.mistake("With one active weight the result should still be a list with one list.")
+def _squeezed(x, active):
+    block = active_block.reference(x, active)
+    return block[0][0] if len(block) == 1 else block
+
+
+@active_block.mistake("Leave out the rows and columns of the inactive weights.")
+def _with_zeros(x, active):
+    n = range(len(x))
+    return [[2 * x[i] * x[j] if i in active and j in active else 0.0 for j in n] for i in n]
+
+
+@active_block.mistake("The factor 2 is lost: the second derivative of r² is 2.")
+def _no_two(x, active):
+    return [[x[i] * x[j] for j in active] for i in active]
+
+
+active_block.add_hints(
+    "The function is a square of something linear in w: what is its second derivative?",
+    "By ∂/∂wᵢ comes out 2·(w·x − 1)·xᵢ, and by ∂/∂wⱼ of that 2·xᵢ·xⱼ.",
+)
+
+
+# 5. A Newton step on your own function
+
+
+@exercise(needs="torch", seconds=20.0, tolerance=Tolerance(relative=1e-6, absolute=1e-8))
+def newton_step(f, x):
+    """Return x − H⁻¹g, where g is the gradient and H the Hessian of f at x, as a torch tensor.
+
+    x is a float64 tensor of up to 20,000 variables. Use a sparse Hessian and a sparse solver.
+
+    Examples
+    --------
+    >>> newton_step(lambda x: (x**4).sum(), torch.tensor([3.0], dtype=torch.float64))
+    tensor([2.], dtype=torch.float64)
+    """
+    gradient = torch.func.grad(f)(x)
+    step = spsolve(sparse_hessian(f, x), gradient.numpy())
+    return x - torch.as_tensor(step)
+
+
+def _quartic_chain(x):
+    return (x**4).sum() + ((x[1:] - x[:-1]) ** 2).sum()
+
+
+def _quadratic(x):
+    return ((x - 2) ** 2).sum() + (x[0] * x[1:]).sum() / len(x)
+
+
+@newton_step.cases
+def _functions():
+    def start(n):
+        return torch.linspace(1, 2, n, dtype=torch.float64)
+
+    return [
+        case(_quadratic, start(4), label="a quadratic function of 4 variables"),
+        case(_quartic_chain, start(6), label="a chain of fourth powers, 6 variables"),
+        case(_quartic_chain, start(20_000), label="a chain of fourth powers, 20,000 variables"),
+    ]
+
+
+@newton_step.mistake("The step goes the wrong way: subtract H⁻¹g.")
+def _uphill(f, x):
+    return 2 * x - newton_step.reference(f, x)
+
+
+@newton_step.mistake("That is a step of gradient descent: solve with the Hessian first.")
+def _descent(f, x):
+    return x - torch.func.grad(f)(x)
+
+
+@newton_step.mistake("That is the step alone: subtract it from x.")
+def _step_only(f, x):
+    return x - newton_step.reference(f, x)
+
+
+newton_step.add_hints(
+    "`torch.func.grad(f)(x)` is the gradient, `sparse_hessian(f, x)` the Hessian.",
+    "`scipy.sparse.linalg.spsolve(hessian, gradient)` solves; it takes NumPy's arrays.",
+)

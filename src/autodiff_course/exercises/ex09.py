@@ -1,0 +1,227 @@
+"""Exercises of notebook 09, the minimal surface: an added term, another wire, a kept volume."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from scipy.sparse.linalg import splu, spsolve
+from torch.nn.functional import pad
+
+from autodiff_course.sparse import hessian_pattern, prepare_hessian
+
+from .comparing import Tolerance
+from .framework import case, exercise
+
+__all__ = ["added_entries", "least_area", "low_rank_solve"]
+
+
+# The area of the notebook, for the solutions and the inputs.
+
+
+def _area(z, wire):
+    sheet = pad(z, (1, 1, 1, 1)) + wire
+    h = 2 / (len(sheet) - 1)
+    p, q = sheet.diff(dim=0) / h, sheet.diff(dim=1) / h
+    steep = (p[:, 1:] ** 2 + p[:, :-1] ** 2 + q[1:] ** 2 + q[:-1] ** 2) / 2
+    return h**2 * torch.sqrt(1 + steep).sum()
+
+
+def _bend(height, k):
+    s = torch.linspace(-1, 1, k + 2, dtype=torch.float64)
+    wire = height(*torch.meshgrid(s, s, indexing="ij"))
+    wire[1:-1, 1:-1] = 0
+    return wire
+
+
+def _flat_area(z):
+    wire = torch.zeros(z.shape[0] + 2, z.shape[1] + 2, dtype=z.dtype)
+    return _area(z, wire)
+
+
+# 1. What does a term do to the pattern?
+
+
+@exercise(needs="torch", seconds=20.0)
+def added_entries(area, term, k):
+    """Count the entries that area + term can have non-zero in its Hessian, but area cannot.
+
+    Both are functions of the k × k heights that return one number as a tensor.
+
+    Examples
+    --------
+    >>> added_entries(lambda z: (z**2).sum(), lambda z: z[0, 0] * z[1, 1], 2)
+    2
+    """
+    z = torch.zeros(k, k, dtype=torch.float64)
+    with_term = hessian_pattern(lambda z: area(z) + term(z), z)
+    return with_term.nnz - hessian_pattern(area, z).nnz
+
+
+def _obstacle(z):
+    return 100 * torch.relu(0.2 - z).square().sum()
+
+
+def _kept_volume(z):
+    return 50 * (z.sum() - 3.0) ** 2
+
+
+@added_entries.cases
+def _terms():
+    return [
+        case(_flat_area, _obstacle, 4, label="an obstacle below the film, k = 4"),
+        case(_flat_area, _kept_volume, 4, label="a volume to be kept, k = 4"),
+    ]
+
+
+def _dense_entries(f, k):
+    """Count the non-zero entries where the obstacle presses: the slow way, and no tracing."""
+    z = 0.1 * torch.arange(k * k, dtype=torch.float64).cos().view(k, k)
+    return int(torch.func.hessian(f)(z).count_nonzero())
+
+
+@added_entries.mistake("Those are all the entries of the term. How many of them are new?")
+def _all_of_the_term(area, term, k):
+    return _dense_entries(term, k)
+
+
+@added_entries.mistake(
+    "Those are all the entries of the sum. Subtract those that the area has without the term."
+)
+def _all_of_the_sum(area, term, k):
+    return _dense_entries(lambda z: area(z) + term(z), k)
+
+
+added_entries.add_hints(
+    "`hessian_pattern(f, z).nnz` counts the entries of f; only the shape of z matters.",
+    "The sum of two functions is a function too: `lambda z: area(z) + term(z)`.",
+)
+
+
+# 2. Another wire
+
+
+@exercise(needs="torch", seconds=30.0, tolerance=Tolerance(relative=1e-7))
+def least_area(area, wire):
+    """Return the least value of area(z, wire) over all z, as a float.
+
+    wire is a (k + 2) × (k + 2) tensor; z holds the k × k heights inside it. Start with z = 0.
+
+    Examples
+    --------
+    >>> def squares(z, wire):
+    ...     return 3.0 + ((z - 2.0) ** 2).sum()
+    >>> least_area(squares, torch.zeros(4, 4, dtype=torch.float64))
+    3.0
+    """
+    z = torch.zeros_like(wire[1:-1, 1:-1])
+    hessian = prepare_hessian(area, z, args=(wire,), check=False)
+    for _ in range(50):
+        gradient, value = torch.func.grad_and_value(area)(z, wire)
+        if gradient.abs().max() < 1e-10:
+            break
+        step = spsolve(hessian(z, (wire,)).tocsc(), gradient.numpy().ravel())
+        step = torch.from_numpy(step).view_as(z)
+        t = 1.0
+        while area(z - t * step, wire) > value - 1e-4 * t * (gradient * step).sum() + 1e-14:
+            t /= 2
+        z = z - t * step
+    return area(z, wire).item()
+
+
+@least_area.cases
+def _wires():
+    return [
+        case(_area, _bend(lambda x, y: 0.6 * (x**2 - y**2), 6), label="a saddle, k = 6"),
+        case(_area, _bend(lambda x, y: 2 * torch.cos(3 * x) * y, 7), label="waves, k = 7"),
+    ]
+
+
+@least_area.mistake("That is the area at the start, z = 0: it has not been minimised.")
+def _at_the_start(area, wire):
+    return area(torch.zeros_like(wire[1:-1, 1:-1]), wire).item()
+
+
+@least_area.mistake("That is the area after one Newton step: go on until the gradient vanishes.")
+def _one_step(area, wire):
+    z = torch.zeros_like(wire[1:-1, 1:-1])
+    gradient = torch.func.grad(area)(z, wire).flatten()
+    hessian = torch.func.hessian(area)(z, wire).reshape(z.numel(), z.numel())
+    return area(z - torch.linalg.solve(hessian, gradient).view_as(z), wire).item()
+
+
+@least_area.mistake("That is the film of a flat wire: pass on the `wire` that you are given.")
+def _flat_wire(area, wire):
+    return area(torch.zeros_like(wire[1:-1, 1:-1]), torch.zeros_like(wire)).item()
+
+
+least_area.add_hints(
+    "The `newton` of the notebook does the work: prepare a Hessian for the shape of z first.",
+    "`prepare_hessian(area, z, args=(wire,))`, then `newton`, then `area` of what it returns.",
+)
+
+
+# 3. A volume to be kept
+
+
+@exercise(tolerance=Tolerance(relative=1e-7, absolute=1e-10))
+def low_rank_solve(solve, u, c, b):
+    """Return x with (S + c·u·uᵀ) x = b, where solve(v) gives S⁻¹v for any vector v.
+
+    u and b are NumPy vectors, c is a number. S + c·u·uᵀ is full: do not form it.
+
+    Examples
+    --------
+    >>> low_rank_solve(lambda v: v / 2, np.array([1.0, 1.0]), 3.0, np.array([8.0, 8.0]))
+    array([1., 1.])
+    """
+    without, response = solve(b), solve(u)
+    return without - response * (c * (u @ without) / (1 + c * (u @ response)))
+
+
+def _system(n, c):
+    line = sp.diags_array([-1.0, 2.5, -1.0], offsets=[-1, 0, 1], shape=(n, n), dtype=float)
+    solve = splu(line.tocsc()).solve
+    place = np.arange(n)
+    return solve, 1.0 + 0.1 * (place % 3), c, np.cos(place)
+
+
+@low_rank_solve.cases
+def _systems():
+    return [
+        case(*_system(4, 2.0), label="4 unknowns, c = 2"),
+        case(*_system(50, -0.001), label="50 unknowns, c = -0.001"),
+        case(
+            *_system(50_000, 0.5),
+            label="50,000 unknowns, c = 0.5",
+            too_slow="Is a full matrix formed? One of 50,000 columns takes 20 GB.",
+        ),
+    ]
+
+
+@low_rank_solve.mistake("The term c·u·uᵀ is lost: that is S⁻¹b.")
+def _without_the_term(solve, u, c, b):
+    return solve(b)
+
+
+@low_rank_solve.mistake("The correction has the wrong sign.")
+def _wrong_sign(solve, u, c, b):
+    return 2 * solve(b) - low_rank_solve.reference(solve, u, c, b)
+
+
+@low_rank_solve.mistake("Divide by 1 + c·(u·S⁻¹u): you seem to have left out the 1.")
+def _without_the_one(solve, u, c, b):
+    without, response = solve(b), solve(u)
+    return without - response * ((u @ without) / (u @ response))
+
+
+@low_rank_solve.mistake("A factor c is missing in the numerator.")
+def _without_c(solve, u, c, b):
+    without, response = solve(b), solve(u)
+    return without - response * ((u @ without) / (1 + c * (u @ response)))
+
+
+low_rank_solve.add_hints(
+    "Two solves with S are enough, one for b and one for u. What is x if u·x is known?",
+    "S x = b − c·u·(u·x), so x = S⁻¹b − c·(u·x)·S⁻¹u. Multiply by u from the left to find u·x.",
+)
