@@ -9,9 +9,11 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
+from dataclasses import dataclass
 
 __all__ = ["formula_as_html", "formula_as_text"]
 
+# TeX's names of characters; a relation or a binary operator brings its spaces.
 _SYMBOLS = {
     "partial": "∂",
     "nabla": "∇",
@@ -67,14 +69,64 @@ _SYMBOLS = {
     "right": "",
 }
 _FUNCTIONS = {"sin", "cos", "tan", "tanh", "exp", "log", "ln", "max", "min", "det", "tr"}
-_UPRIGHT = {"text", "mathrm", "operatorname", "mathbb", "mathtt"}
-_BOLD = {"mathbf", "boldsymbol"}
+# Text that is set as it stands, and the HTML tag for it.
+_UPRIGHT = {
+    "text": "",
+    "mathrm": "",
+    "operatorname": "",
+    "mathbb": "",
+    "mathbf": "b",
+    "boldsymbol": "b",
+    "mathtt": "code",
+}
 # A mark that stands above the letter before it.
 _ACCENTS = {"bar": "\u0304", "dot": "\u0307", "hat": "\u0302", "tilde": "\u0303", "vec": "\u20d7"}
-_OPERATORS = {"=": " = ", "<": " < ", ">": " > ", "+": " + ", "-": " − ", "*": "∗", "'": "′"}
+_OPERATORS = {
+    "=": " = ",
+    "<": " < ",
+    ">": " > ",
+    "+": " + ",
+    "-": " − ",
+    ",": ", ",
+    "*": "∗",
+    "'": "′",
+}
+_SIGNS = {" + ", " − ", " ± "}
+_BLACKBOARD = {"R": "ℝ", "N": "ℕ", "Z": "ℤ", "C": "ℂ"}
 _TOKEN = re.compile(r"\\(?:[A-Za-z]+|.)|\d+(?:\.\d+)?|\s+|.")
-_RAISED = dict(zip("0123456789+−()ni", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ⁿⁱ", strict=True)) | {"⊤": "ᵀ", "′": "′"}
+_RAISED = dict(zip("0123456789+−()ni⊤′", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ⁿⁱᵀ′", strict=True))
 _LOWERED = dict(zip("0123456789+−()aeijkmnx", "₀₁₂₃₄₅₆₇₈₉₊₋₍₎ₐₑᵢⱼₖₘₙₓ", strict=True))
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """Some characters of a formula, and how they are set: as an HTML tag is, or plainly."""
+
+    content: str | tuple
+    tag: str = ""
+
+    def as_text(self) -> str:
+        inner = self.content if isinstance(self.content, str) else _as_text(self.content)
+        if self.tag not in ("sup", "sub"):
+            return inner
+        characters = _RAISED if self.tag == "sup" else _LOWERED
+        if all(character in characters for character in inner):
+            return "".join(characters[character] for character in inner)
+        sign = "^" if self.tag == "sup" else "_"
+        return f"{sign}{inner}" if len(inner) == 1 else f"{sign}({inner})"
+
+    def as_html(self) -> str:
+        text = isinstance(self.content, str)
+        inner = html.escape(self.content) if text else _as_html(self.content)
+        return f"<{self.tag}>{inner}</{self.tag}>" if self.tag else inner
+
+
+def _as_text(pieces) -> str:
+    return "".join(piece.as_text() for piece in pieces)
+
+
+def _as_html(pieces) -> str:
+    return "".join(piece.as_html() for piece in pieces)
 
 
 def formula_as_html(source: str) -> str:
@@ -88,7 +140,7 @@ def formula_as_html(source: str) -> str:
     Returns
     -------
     str
-        HTML without scripts or classes.
+        HTML that needs neither script nor style.
 
     Raises
     ------
@@ -100,117 +152,125 @@ def formula_as_html(source: str) -> str:
     >>> formula_as_html(r"x^2 \cdot 10^{-3}")
     '<i>x</i><sup>2</sup>·10<sup>−3</sup>'
     """
-    return _Reader(source, as_html=True).read()
+    return _as_html(_Reader(source).read()).strip()
 
 
 def formula_as_text(source: str) -> str:
     r"""Return a formula in plain characters, for a terminal.
 
-    Parameters, errors: as for `formula_as_html`.
+    Parameters
+    ----------
+    source : str
+        As for `formula_as_html`.
+
+    Returns
+    -------
+    str
+        The formula in one line.
+
+    Raises
+    ------
+    ValueError
+        As `formula_as_html` does.
 
     Examples
     --------
     >>> formula_as_text(r"\frac{\partial e}{\partial b} = x^2 \cdot 10^{-3}")
     '∂e/∂b = x²·10⁻³'
     """
-    return _Reader(source, as_html=False).read()
+    return _as_text(_Reader(source).read()).strip()
 
 
 class _Reader:
-    """Reads a formula from left to right, a piece at a time."""
+    """Reads the pieces of a formula from left to right."""
 
-    def __init__(self, source: str, as_html: bool):
-        self.source, self.as_html = source, as_html
+    def __init__(self, source: str):
+        self.source = source
         self.tokens = _TOKEN.findall(source)[::-1]
 
-    def read(self) -> str:
-        text = self._sequence(stop=None)
-        text = re.sub(" {2,}", " ", text).strip()
-        # A sign at the beginning, after a bracket or after another sign belongs to what follows.
-        text = re.sub(r"(^|[(\[{|,=<>→×·]\s*|<su[bp]>)\s*([−+±]) ", r"\1\2", text)
-        return text
+    def read(self) -> tuple[_Piece, ...]:
+        return self._sequence(stop=None)
 
-    def _sequence(self, stop: str | None) -> str:
-        result = ""
+    def _sequence(self, stop: str | None) -> tuple[_Piece, ...]:
+        pieces: list[_Piece] = []
         while self.tokens:
             if self.tokens[-1] == stop:
                 self.tokens.pop()
-                return result
-            result += self._piece()
+                return tuple(pieces)
+            pieces += self._next(before=_as_text(pieces))
         if stop is not None:
             raise self._fault("a closing brace is missing")
-        return result
+        return tuple(pieces)
 
-    def _argument(self) -> str:
+    def _next(self, before: str) -> tuple[_Piece, ...]:
+        """Return the next piece, spaced as what stands before it asks for."""
+        apart = self.tokens[-1] == "\\frac"
+        pieces = self._pieces()
+        begins = not before or before[-1] in " ([{|,·/"
+        if begins and len(pieces) == 1 and pieces[0].content in _SIGNS:
+            return (_Piece(pieces[0].content.strip()),)  # the sign of what follows
+        return (_Piece(" "), *pieces) if apart and not begins else pieces
+
+    def _argument(self) -> tuple[_Piece, ...]:
+        """Return what a command or a script applies to: a group, or one character."""
         while self.tokens and self.tokens[-1].isspace():
             self.tokens.pop()
         if not self.tokens:
             raise self._fault("something is missing at its end")
-        return self._piece()
+        if len(self.tokens[-1]) > 1 and self.tokens[-1].isdigit():
+            self.tokens += reversed(self.tokens.pop())
+        return self._next(before="")
 
-    def _piece(self) -> str:
+    def _pieces(self) -> tuple[_Piece, ...]:
         token = self.tokens.pop()
         if token.isspace():
-            return ""
+            return ()
         if token == "{":
             return self._sequence(stop="}")
         if token == "}":
             raise self._fault("a brace is closed that was never opened")
         if token in "^_":
-            return self._script(token, self._argument().strip())
+            return (_Piece(self._argument(), "sup" if token == "^" else "sub"),)
         if token.startswith("\\"):
             return self._command(token[1:])
         if token.isalpha():
-            return self._tag("i", token)
-        return self._escaped(_OPERATORS.get(token, token))
+            return (_Piece(token, "i"),)
+        return (_Piece(_OPERATORS.get(token, token)),)
 
-    def _command(self, name: str) -> str:
+    def _command(self, name: str) -> tuple[_Piece, ...]:
         if name == "frac":
-            above, below = self._argument().strip(), self._argument().strip()
-            return f"{_bracketed(above)}/{_bracketed(below)}"
+            above, below = self._argument(), self._argument()
+            return (*_bracketed(above), _Piece("/"), *_bracketed(below))
         if name == "sqrt":
-            return f"√{_bracketed(self._argument().strip())}"
+            return (_Piece("√"), *_bracketed(self._argument()))
         if name in _ACCENTS:
-            return re.sub(r"(\w)(?=\W*$|</i>$)", rf"\1{_ACCENTS[name]}", self._argument(), count=1)
+            first, *rest = self._argument() or (_Piece(""),)
+            return (_Piece(first.as_text() + _ACCENTS[name], first.tag), *rest)
         if name in _UPRIGHT:
-            return self._words()
-        if name in _BOLD:
-            return self._tag("b", self._words())
+            words = self._words()
+            return (_Piece(_BLACKBOARD.get(words, words), _UPRIGHT[name]),)
         if name in _FUNCTIONS:
-            return f" {name} " if self.tokens and self.tokens[-1] not in "({^_" else f" {name}"
+            follows = self.tokens[-1].strip() if self.tokens else ""
+            if not follows and len(self.tokens) > 1:
+                follows = self.tokens[-2]
+            return (_Piece(name if follows[:1] in ("", "(", "^", "_") else f"{name} "),)
         if name in _SYMBOLS:
-            return self._escaped(_SYMBOLS[name])
+            return (_Piece(_SYMBOLS[name]),)
         if letter := _greek(name):
-            return self._tag("i", letter)
+            return (_Piece(letter, "i"),)
         raise self._fault(f"\\{name} is not known; write it with characters, or in the text around")
 
     def _words(self) -> str:
-        """Return the argument of a command as it is written, upright and with its spaces."""
+        """Return the argument of a command as it is written, spaces and all."""
         if not self.tokens or self.tokens.pop() != "{":
-            raise self._fault("a command for upright text needs its text in braces")
+            raise self._fault("upright text stands in braces")
         words = ""
         while self.tokens and self.tokens[-1] != "}":
             words += self.tokens.pop().removeprefix("\\")
         if not self.tokens:
             raise self._fault("a closing brace is missing")
         self.tokens.pop()
-        return self._escaped(words)
-
-    def _script(self, token: str, content: str) -> str:
-        content = re.sub(r"\s+", "", content)
-        if self.as_html:
-            tag = "sup" if token == "^" else "sub"
-            return f"<{tag}>{content}</{tag}>"
-        characters = _RAISED if token == "^" else _LOWERED
-        if all(character in characters for character in content):
-            return "".join(characters[character] for character in content)
-        return f"{token}{content}" if len(content) == 1 else f"{token}({content})"
-
-    def _tag(self, tag: str, content: str) -> str:
-        return f"<{tag}>{content}</{tag}>" if self.as_html else content
-
-    def _escaped(self, text: str) -> str:
-        return html.escape(text) if self.as_html else text
+        return words
 
     def _fault(self, what: str) -> ValueError:
         return ValueError(f"the formula ${self.source}$ cannot be set: {what}")
@@ -226,7 +286,8 @@ def _greek(name: str) -> str:
         return ""
 
 
-def _bracketed(part: str) -> str:
-    """Return a part in brackets where it would be misread without."""
-    plain = re.sub("<[^>]*>", "", html.unescape(part)).strip()
-    return f"({part})" if re.search(r"[ /·]", plain) else part
+def _bracketed(pieces: tuple[_Piece, ...]) -> tuple[_Piece, ...]:
+    """Return a part of a fraction, in brackets where it would be misread without."""
+    if re.search(r"[ /·]", _as_text(pieces).strip()):
+        return (_Piece("("), *pieces, _Piece(")"))
+    return pieces
