@@ -68,18 +68,18 @@ class Question:
         choices = explanations = ""
         for letter, choice in self._lettered():
             right = choice == self.answer
-            choices += f"<li>{_as_html(choice)}</li>"
-            verdict = '<b class="adq-yes">✓ Right.</b>' if right else '<b class="adq-no">✗ No.</b>'
+            mark = f'<span class="adq-letter">{letter})</span> '
+            choices += f'<p class="adq-choice">{mark}<span>{_as_html(choice)}</span></p>'
+            verdict = "<b>✓ Right.</b>" if right else "<b>✗ No.</b>"
             explanations += (
-                f'<p data-right="{int(right)}"><span class="adq-letter">{letter})</span> {verdict} '
-                f"{_as_html(self.choices[choice])}</p>"
+                f'<p data-right="{int(right)}">{mark}{verdict} {_as_html(self.choices[choice])}</p>'
             )
         return (
             f'<div class="adq" id="{self._identity}" data-folds="{int(self.folds)}">'
             f"<style>{_resource('card.css')}</style>"
             f'<p class="adq-question">{_as_html(self.question)}</p>'
-            f'<ol class="adq-choices" type="A">{choices}</ol>'
-            f'<details class="adq-answer"><summary>Answer</summary>{explanations}</details>'
+            f'{choices}<details class="adq-answer"><summary>Answer</summary>'
+            f"{explanations}</details>"
             f"<script>{_resource('card.js')}</script></div>"
         )
 
