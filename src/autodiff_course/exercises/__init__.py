@@ -8,6 +8,10 @@ In a notebook::
     ex01.sum_over_paths.hint()                     # the next hint
     ex01.sum_over_paths.solution()                 # the solution that the tests run
 
+A question before a cell, whose outputs stay folded until the reader has chosen::
+
+    ask("Which is faster?", {"this": "Why not.", "that": "Why."}, answer="that")
+
 How the exercises are written is described in `autodiff_course.exercises.framework`.
 """
 
