@@ -2,7 +2,7 @@
 
 In a notebook::
 
-    from autodiff_course.exercises import check_all, ex01, progress
+    from autodiff_course.exercises import ask, check_all, ex01, progress
 
     ex01.sum_over_paths.task                       # what is asked
     ex01.sum_over_paths.check(my_sum_over_paths)   # right? and if not, where and why
@@ -17,6 +17,7 @@ How the exercises are written is described in `autodiff_course.exercises.framewo
 `autodiff_course.exercises.drills`.
 """
 
+from .asking import ask
 from .overview import check_all, progress
 
-__all__ = ["check_all", "progress"]
+__all__ = ["ask", "check_all", "progress"]
