@@ -508,7 +508,7 @@ gradient_by_halving.add_hints(
 )
 def four_gradients():
     """Return what x.grad holds after each of the programs a, b, c and d, at x = 3."""
-    return 6.0, 12.0, 6.0, 9.0
+    return 18.0, 12.0, 6.0, 9.0
 
 
 def _with_first(value):
@@ -521,10 +521,15 @@ def _with_last(value):
 
 for _wrong, _name, _message in (
     (_with_first(27.0), "_nothing_cut", "a: the detached factor brings its value, no derivative."),
+    (
+        _with_first(6.0),
+        "_value_lost",
+        "a: the detached factor is cut off, but its value 3 remains.",
+    ),
     (_with_last(27.0), "_k_recorded", "d: k is only a number there. What is the slope of k·x?"),
     (_with_last(0.0), "_d_is_cut", "d: the product k·x is recorded, though k was not."),
-    (lambda: (6.0, 6.0, 6.0, 9.0), "_not_added", "b: two sweeps, and gradients accumulate."),
-    (lambda: (6.0, 12.0, 12.0, 9.0), "_both_terms", "c: only one of the two terms has a graph."),
+    (lambda: (18.0, 6.0, 6.0, 9.0), "_not_added", "b: two sweeps, and gradients accumulate."),
+    (lambda: (18.0, 12.0, 12.0, 9.0), "_both_terms", "c: only one of the two terms has a graph."),
 ):
     _wrong.__name__ = _name
     four_gradients.mistake(_message)(_wrong)
