@@ -1,0 +1,745 @@
+"""Exercises of notebook 03, memory: what is kept, and what is computed a second time."""
+
+from __future__ import annotations
+
+import math
+import weakref
+
+import torch
+from torch.autograd.graph import saved_tensors_hooks
+
+from .drills import Problem, drill
+from .framework import case, exercise
+
+__all__ = [
+    "best_segment",
+    "descend_in_place",
+    "drill_checkpoint_cost",
+    "drill_saved_bytes",
+    "four_gradients",
+    "gradient_by_halving",
+    "gradient_with_checkpoints",
+    "gradient_with_frozen_norm",
+    "network_bytes",
+    "saved_bytes",
+]
+
+
+def _values(*shape, seed=0, dtype=torch.float32):
+    return torch.rand(shape, generator=torch.Generator().manual_seed(seed), dtype=dtype) + 0.1
+
+
+# 1. The bytes that a graph keeps
+
+
+@exercise(
+    minutes=10,
+    uses="import torch\nfrom torch.autograd.graph import saved_tensors_hooks",
+    insight="What is kept are storages, not tensors: a small view keeps a large tensor alive.",
+    next_try="Which layer of torch.nn keeps the most bytes for each byte of its input?",
+)
+def saved_bytes(f, *inputs):
+    """Return how many bytes the call ``f(*inputs)`` keeps for its backward sweep.
+
+    Count the storage of each saved tensor, and each storage once. The inputs count too where they
+    are kept.
+
+    Examples
+    --------
+    >>> x = torch.rand(1000, requires_grad=True)
+    >>> saved_bytes(torch.sin, x)
+    4000
+    """
+    sizes = {}
+
+    def put_away(tensor):
+        storage = tensor.untyped_storage()
+        sizes[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with saved_tensors_hooks(put_away, lambda tensor: tensor):
+        result = f(*inputs)  # the name keeps the graph, and so each address taken
+    del result
+    return sum(sizes.values())
+
+
+def _wanting(*shape, seed=0, dtype=torch.float32):
+    return _values(*shape, seed=seed, dtype=dtype).requires_grad_()
+
+
+def _sum_of_slices(x):
+    return (x[:10].sin() + x[10:20].sin()).sum()
+
+
+def _chain_of_five(x):
+    for _ in range(5):
+        x = torch.sin(x)
+    return x
+
+
+@saved_bytes.cases
+def _calls():
+    def one(label, f, *inputs):
+        return case(f, *inputs, label=label)
+
+    return [
+        one("torch.sin of 1000 numbers in float32", torch.sin, _wanting(1000)),
+        one("x + y, 1000 numbers each", torch.add, _wanting(1000), _wanting(1000, seed=1)),
+        one("x * y, 1000 numbers each", torch.mul, _wanting(1000), _wanting(1000, seed=1)),
+        one("x * x, 1000 numbers", lambda x: x * x, _wanting(1000)),
+        one("torch.sin in float64", torch.sin, _wanting(30, 20, dtype=torch.float64)),
+        one("two slices of ten numbers each", _sum_of_slices, _wanting(1000)),
+        one("five sines", _chain_of_five, _wanting(100)),
+        one("torch.exp of 100 numbers", torch.exp, _wanting(100)),
+    ]
+
+
+def _over_saved(measure):
+    """Make a wrong answer of what it adds for each saved tensor."""
+
+    def wrong(f, *inputs):
+        found = []
+
+        def put_away(tensor):
+            found.append(measure(tensor))
+            return tensor
+
+        with saved_tensors_hooks(put_away, lambda tensor: tensor):
+            f(*inputs)
+        return sum(found)
+
+    return wrong
+
+
+@saved_bytes.mistake("x * x keeps x twice, but in one storage: count each storage once.")
+def _each_time(f, *inputs):
+    return _over_saved(lambda tensor: tensor.untyped_storage().nbytes())(f, *inputs)
+
+
+@saved_bytes.mistake("A slice keeps the whole storage alive: ask the storage for its bytes.")
+def _views_alone(f, *inputs):
+    seen = {}
+
+    def put_away(tensor):
+        seen[tensor.data_ptr()] = tensor.nbytes
+        return tensor
+
+    with saved_tensors_hooks(put_away, lambda tensor: tensor):
+        result = f(*inputs)
+    del result
+    return sum(seen.values())
+
+
+@saved_bytes.mistake("Those are the bytes of each saved tensor: count storages, each of them once.")
+def _tensor_bytes(f, *inputs):
+    return _over_saved(lambda tensor: tensor.nbytes)(f, *inputs)
+
+
+@saved_bytes.mistake("Those are numbers, not bytes.")
+def _numbers(f, *inputs):
+    return _over_saved(lambda tensor: tensor.numel())(f, *inputs)
+
+
+@saved_bytes.mistake("That is how many tensors are kept. Each of them has a storage with bytes.")
+def _how_many(f, *inputs):
+    return _over_saved(lambda tensor: 1)(f, *inputs)
+
+
+saved_bytes.add_hints(
+    "Begin with `saved_by`, and look at the storage of each tensor that is put away.",
+    "Keep the sizes in a dict with the storage's address as key: the same storage twice is one.",
+    "Keep the result of f in a name until you have counted: what is freed gives its address away.",
+)
+
+
+# 2. A network, with a pencil
+
+
+@exercise(
+    minutes=6,
+    insight="The input is kept for the gradient of W; W would be kept for that of the input.",
+    next_try="Let `inputs` require a gradient, and see how many bytes that adds.",
+)
+def network_bytes():
+    """Return how many bytes the network of this exercise keeps, with its loss, in float32."""
+    inputs = 64 * 20  # for the gradient of W
+    tanh = 64 * 50  # its result
+    difference = 64 * 50  # for the square
+    return 4 * (inputs + tanh + difference)
+
+
+@network_bytes.mistake("W is kept for the gradient of the inputs only, and nobody wants that one.")
+def _weights_too():
+    return 4 * (64 * 20 + 2 * 64 * 50 + 20 * 50)
+
+
+@network_bytes.mistake("The inputs are kept too: the gradient of W is their transpose times ...")
+def _no_inputs():
+    return 4 * 2 * 64 * 50
+
+
+@network_bytes.mistake("Those are numbers. Each takes 4 bytes.")
+def _numbers_of_network():
+    return 64 * 20 + 2 * 64 * 50
+
+
+@network_bytes.mistake("tanh keeps its result, not its input, and a sum keeps nothing.")
+def _input_of_tanh_too():
+    return 4 * (64 * 20 + 3 * 64 * 50)
+
+
+@network_bytes.mistake("The square keeps what is squared, beside what tanh keeps.")
+def _no_square():
+    return 4 * (64 * 20 + 64 * 50)
+
+
+network_bytes.add_hints(
+    "Go through the operations: @, +, tanh, −, ** 2, mean. Which local derivative needs a tensor?",
+    "Three operations keep one tensor each: the product one input, tanh its result, the square its "
+    "argument.",
+)
+
+
+# 3. Checkpoints
+
+
+@exercise(
+    minutes=15,
+    seconds=20.0,
+    uses="import torch",
+    insight="Memory is traded for work, and not for accuracy: the bits are the same.",
+    next_try="Allow a segment that does not divide the length.",
+)
+def gradient_with_checkpoints(layer, x, length, segment, adjoint):
+    """Return the adjoint of x, for `adjoint` at the end of a chain of `length` layers.
+
+    Run the chain once without recording it, and keep only the inputs of the segments of `segment`
+    layers. Then, from the last segment to the first, run each again and sweep back through it.
+    Run the last segment once only, and leave x as it is.
+
+    Examples
+    --------
+    >>> x, one = torch.tensor([0.0]), torch.tensor([1.0])
+    >>> gradient_with_checkpoints(lambda x: x * (x + 2), x, 4, 2, one)
+    tensor([16.])
+    """
+    starts = [x.detach()]
+    with torch.no_grad():
+        for _ in range(length // segment - 1):
+            y = starts[-1]
+            for _ in range(segment):
+                y = layer(y)
+            starts.append(y)
+    while starts:
+        start = starts.pop().requires_grad_()
+        y = start
+        for _ in range(segment):
+            y = layer(y)
+        (adjoint,) = torch.autograd.grad(y, start, adjoint)
+    return adjoint
+
+
+class _Watched:
+    """A layer that counts its runs, those with a graph apart, and what is alive beside."""
+
+    def __init__(self, layer):
+        self.layer, self.runs, self.most, self._results = layer, 0, 0, []
+
+    def __call__(self, x):
+        self.runs += 1
+        y = self.layer(x)
+        self._results.append(weakref.ref(y.untyped_storage()))
+        self._results = [ref for ref in self._results if ref() is not None]
+        self.most = max(self.most, len(self._results))
+        return y
+
+    def __repr__(self):
+        return "a layer that counts its runs"
+
+
+def _bent(x):
+    # Each number meets its neighbour, so that the order of the layers matters.
+    return x * torch.cos(x.roll(1)) + 0.5
+
+
+@gradient_with_checkpoints.cases
+def _chains():
+    x, adjoint = _values(5, dtype=torch.float64), _values(5, seed=1, dtype=torch.float64)
+    sizes = [(4, 2), (1, 1), (6, 1), (6, 6), (12, 3), (36, 6)]
+    return [case(_Watched(_bent), x.clone(), *size, adjoint.clone()) for size in sizes]
+
+
+@gradient_with_checkpoints.random_cases
+def _random_chains(random):
+    segment, parts = random.randint(1, 4), random.randint(1, 4)
+    x = _values(3, seed=random.randint(0, 99), dtype=torch.float64)
+    return [case(_Watched(_bent), x, segment * parts, segment, torch.ones_like(x))]
+
+
+@gradient_with_checkpoints.method("The gradient is right, but more is held than starts and a part.")
+def _holds_little(call):
+    layer, _, length, segment, _ = call.arguments
+    return layer.most <= length // segment + segment + 2
+
+
+@gradient_with_checkpoints.method(
+    "The gradient is right, but too many layers run: each segment twice, and the last one once."
+)
+def _runs_little(call):
+    layer, _, length, segment, _ = call.arguments
+    return layer.runs <= 2 * length - segment
+
+
+@gradient_with_checkpoints.method("The gradient is right, but x was changed: detach it first.")
+def _leaves_x(call):
+    return call.unchanged and not call.arguments[1].requires_grad
+
+
+def _pulled_back(layer, start, count, adjoint):
+    """Run some layers from `start`, recorded, and sweep back."""
+    start = start.detach().requires_grad_()
+    y = start
+    for _ in range(count):
+        y = layer(y)
+    return torch.autograd.grad(y, start, adjoint)[0]
+
+
+def _starts(layer, x, length, segment):
+    starts = [x.detach()]
+    with torch.no_grad():
+        for number in range(1, length):
+            x = layer(x)
+            if number % segment == 0:
+                starts.append(x)
+    return starts
+
+
+@gradient_with_checkpoints.mistake("The segments go from the last to the first, as any sweep does.")
+def _first_segment_first(layer, x, length, segment, adjoint):
+    for start in _starts(layer, x, length, segment):
+        adjoint = _pulled_back(layer, start, segment, adjoint)
+    return adjoint
+
+
+@gradient_with_checkpoints.mistake(
+    "Each segment must get the adjoint that the one behind it sends, not the one of the end."
+)
+def _adjoint_of_the_end(layer, x, length, segment, adjoint):
+    for start in reversed(_starts(layer, x, length, segment)):
+        found = _pulled_back(layer, start, segment, adjoint)
+    return found
+
+
+@gradient_with_checkpoints.mistake("That is the adjoint of the last segment's start. Go on, to x.")
+def _last_segment_only(layer, x, length, segment, adjoint):
+    return _pulled_back(layer, _starts(layer, x, length, segment)[-1], segment, adjoint)
+
+
+@gradient_with_checkpoints.mistake("The adjoint is lost: give it to `torch.autograd.grad`.")
+def _adjoint_of_ones(layer, x, length, segment, adjoint):
+    return _pulled_back(layer, x, length, torch.ones_like(x))
+
+
+gradient_with_checkpoints.add_hints(
+    "Two loops: one forward, under `torch.no_grad()`, which fills a list of starts; one backward.",
+    "In the second loop: `start.requires_grad_()`, run the segment, and let "
+    "`torch.autograd.grad(y, start, adjoint)` replace `adjoint`.",
+    "Take each start off the list with `pop()`, and let go of it before the next segment runs.",
+)
+
+
+# 4. The cost model
+
+
+@exercise(
+    minutes=6,
+    insight="Among the segments that fit, the longest does the least work.",
+    next_try="For which budgets does a chain of 1000 layers not fit at all?",
+)
+def best_segment(length, budget):
+    """Return the segment length that fits and runs the fewest layers, or None where none fits.
+
+    A segment length s divides `length`, holds ``length/s + s - 1`` tensors, which must be at most
+    `budget`, and runs ``2*length - s`` layers.
+
+    Examples
+    --------
+    >>> best_segment(400, 39), best_segment(400, 60), best_segment(400, 10)
+    (20, 50, None)
+    """
+    fits = [s for s in range(1, length + 1) if length % s == 0 and length // s + s - 1 <= budget]
+    return max(fits, default=None)
+
+
+@best_segment.cases
+def _budgets():
+    pairs = [(6, 4), (6, 6), (6, 3), (400, 39), (400, 60), (400, 10), (1, 1), (97, 96), (97, 97)]
+    return [case(*pair) for pair in pairs]
+
+
+@best_segment.random_cases
+def _random_budgets(random):
+    return [case(random.randint(2, 300), random.randint(2, 60)) for _ in range(3)]
+
+
+@best_segment.mistake("That holds the fewest tensors. What is asked is the least work that fits.")
+def _fewest_tensors(length, budget):
+    fits = [s for s in range(1, length + 1) if length % s == 0 and length // s + s - 1 <= budget]
+    return min(fits, key=lambda s: length // s + s, default=None)
+
+
+@best_segment.mistake("Of those that fit, the shortest segment does the most work.")
+def _shortest(length, budget):
+    fits = [s for s in range(1, length + 1) if length % s == 0 and length // s + s - 1 <= budget]
+    return min(fits, default=None)
+
+
+@best_segment.mistake("One too many is counted: the start of the segment at work is held once.")
+def _one_too_many(length, budget):
+    return best_segment.reference(length, budget - 1)
+
+
+@best_segment.mistake("A segment must divide the length.")
+def _any_segment(length, budget):
+    fits = [s for s in range(1, length + 1) if math.ceil(length / s) + s - 1 <= budget]
+    return max(fits, default=None)
+
+
+best_segment.add_hints(
+    "List the divisors of `length`, and keep those that fit the budget.",
+    "The work is 2·length − s. For which s is that smallest?",
+)
+
+
+# 5. Halving
+
+
+@exercise(
+    minutes=12,
+    seconds=20.0,
+    uses="import torch",
+    insight="Logarithmic memory costs a logarithmic factor of work.",
+    next_try="Stop halving at eight layers, and record those: how much work does that save?",
+)
+def gradient_by_halving(layer, x, length, adjoint):
+    """Return the adjoint of x, for `adjoint` at the end of a chain of `length` layers.
+
+    Of more than one layer: run the first ``length // 2`` without recording them, treat the second
+    part by this same function, then the first.
+
+    Examples
+    --------
+    >>> x, one = torch.tensor([0.0]), torch.tensor([1.0])
+    >>> gradient_by_halving(lambda x: x * (x + 2), x, 4, one)
+    tensor([16.])
+    """
+
+    def sweep(x, length, adjoint):
+        if length == 1:
+            start = x.detach().requires_grad_()
+            return torch.autograd.grad(layer(start), start, adjoint)[0]
+        half, middle = length // 2, x
+        with torch.no_grad():
+            for _ in range(half):
+                middle = layer(middle)
+        adjoint = sweep(middle, length - half, adjoint)
+        del middle
+        return sweep(x, half, adjoint)
+
+    return sweep(x, length, adjoint)
+
+
+@gradient_by_halving.cases
+def _long_chains():
+    x, adjoint = _values(5, dtype=torch.float64), _values(5, seed=1, dtype=torch.float64)
+    lengths = [2, 1, 3, 16, 37, 64]
+    return [case(_Watched(_bent), x.clone(), length, adjoint.clone()) for length in lengths]
+
+
+@gradient_by_halving.method("The gradient is right, but too much is held: halve, and let go.")
+def _holds_a_logarithm(call):
+    layer, _, length, _ = call.arguments
+    return layer.most <= length.bit_length() + 4
+
+
+@gradient_by_halving.mistake("The second part comes first: the adjoint arrives at the end.")
+def _first_part_first(layer, x, length, adjoint):
+    for start in _starts(layer, x, length, 1):
+        adjoint = _pulled_back(layer, start, 1, adjoint)
+    return adjoint
+
+
+@gradient_by_halving.mistake("The first part must get the adjoint that the second one returns.")
+def _same_adjoint(layer, x, length, adjoint):
+    if length == 1:
+        return _pulled_back(layer, x, 1, adjoint)
+    return _same_adjoint(layer, x, length // 2, adjoint)
+
+
+@gradient_by_halving.mistake("That is the adjoint of the middle. The first part is still to do.")
+def _second_part_only(layer, x, length, adjoint):
+    half = length // 2
+    with torch.no_grad():
+        for _ in range(half):
+            x = layer(x)
+    return _pulled_back(layer, x, length - half, adjoint)
+
+
+@gradient_by_halving.mistake("Where length is odd, the two parts must still add up to it.")
+def _two_equal_halves(layer, x, length, adjoint):
+    return gradient_by_halving.reference(layer, x, 1 << (length.bit_length() - 1), adjoint)
+
+
+gradient_by_halving.add_hints(
+    "One layer is the end of the recursion: record it, and sweep back through it.",
+    "Otherwise the function calls itself twice: from the middle with `length - half` layers, then "
+    "from x with `half` layers and the adjoint that came out.",
+    "After the first call nobody needs the middle: `del` it.",
+)
+
+
+# 6. Four switches
+
+
+@exercise(
+    minutes=5,
+    insight="Each switch removes paths, or sweeps them again; the rest of the graph is untouched.",
+    next_try="What does `b` leave without `retain_graph`?",
+)
+def four_gradients():
+    """Return what x.grad holds after each of the programs a, b, c and d, at x = 3."""
+    return 18.0, 12.0, 6.0, 9.0
+
+
+def _with_first(value):
+    return lambda: (value, *four_gradients.reference()[1:])
+
+
+def _with_last(value):
+    return lambda: (*four_gradients.reference()[:3], value)
+
+
+for _wrong, _name, _message in (
+    (_with_first(27.0), "_nothing_cut", "a: the detached factor brings its value, no derivative."),
+    (
+        _with_first(6.0),
+        "_value_lost",
+        "a: the detached factor is cut off, but its value 3 remains.",
+    ),
+    (_with_last(27.0), "_k_recorded", "d: k is only a number there. What is the slope of k·x?"),
+    (_with_last(0.0), "_d_is_cut", "d: the product k·x is recorded, though k was not."),
+    (lambda: (18.0, 6.0, 6.0, 9.0), "_not_added", "b: two sweeps, and gradients accumulate."),
+    (lambda: (18.0, 12.0, 12.0, 9.0), "_both_terms", "c: only one of the two terms has a graph."),
+):
+    _wrong.__name__ = _name
+    four_gradients.mistake(_message)(_wrong)
+
+
+four_gradients.add_hints(
+    "Write each as a formula in which the factors without a graph are plain numbers: 3, or 9.",
+    "a is 3·x·x; b is x·x, twice; c is 9 + x·x; d is 9·x.",
+)
+
+
+# 7. A factor that is held fixed
+
+
+@exercise(
+    minutes=6,
+    uses="import torch",
+    insight="`detach` says: this is a number to me, wherever it came from.",
+    next_try="Differentiate the norm too, and take the product of the two gradients with w.",
+)
+def gradient_with_frozen_norm(w, data):
+    """Return the gradient of ``((w / norm) @ data).sum()`` in w, with the norm of w held fixed.
+
+    w is a vector of n numbers, data n by m. Leave w as it is.
+
+    Examples
+    --------
+    >>> gradient_with_frozen_norm(torch.tensor([3.0, 4.0]), torch.tensor([[1.0], [10.0]]))
+    tensor([0.2000, 2.0000])
+    """
+    w = w.detach().clone().requires_grad_()
+    loss = ((w / w.norm().detach()) @ data).sum()
+    return torch.autograd.grad(loss, w)[0]
+
+
+@gradient_with_frozen_norm.cases
+def _weights():
+    pairs = [((2, 1), 0), ((3, 4), 1), ((5, 2), 2)]
+    return [
+        case(_values(n, seed=seed, dtype=torch.float64), _values(n, m, seed=seed + 9).double())
+        for (n, m), seed in pairs
+    ]
+
+
+@gradient_with_frozen_norm.method("The gradient is right, but w was changed: work on a copy.")
+def _leaves_w(call):
+    return call.unchanged and not call.arguments[0].requires_grad
+
+
+@gradient_with_frozen_norm.mistake("The norm is differentiated too: detach it.")
+def _norm_too(w, data):
+    w = w.detach().clone().requires_grad_()
+    return torch.autograd.grad(((w / w.norm()) @ data).sum(), w)[0]
+
+
+@gradient_with_frozen_norm.mistake("The norm is lost: it is fixed, and it still divides.")
+def _no_norm(w, data):
+    return data.sum(1)
+
+
+@gradient_with_frozen_norm.mistake("That divides by the square of the norm.")
+def _squared_norm(w, data):
+    return data.sum(1) / (w @ w)
+
+
+gradient_with_frozen_norm.add_hints(
+    "Make a leaf of your own from w, and compute its norm.",
+    "`detach()` the norm where you divide by it.",
+)
+
+
+# 8. Update in place
+
+
+@exercise(
+    minutes=8,
+    uses="import torch",
+    insight="Under `no_grad` an in-place update of a leaf is allowed, since nobody records it.",
+    next_try="Leave out `no_grad`, and read the error: which rule does it state?",
+)
+def descend_in_place(f, x, rate, steps):
+    """Take steps of gradient descent ``x -= rate * gradient`` in the tensor x itself.
+
+    x is a leaf that requires a gradient, and is still one afterwards, without a ``.grad``. Return
+    the list of the values of f before each step, as Python numbers.
+
+    Examples
+    --------
+    >>> x = torch.tensor([4.0], requires_grad=True)
+    >>> descend_in_place(lambda x: (x * x).sum(), x, rate=0.25, steps=2), x
+    ([16.0, 4.0], tensor([1.], requires_grad=True))
+    """
+    values = []
+    for _ in range(steps):
+        value = f(x)
+        (gradient,) = torch.autograd.grad(value, x)
+        with torch.no_grad():
+            x -= rate * gradient
+        values.append(value.item())
+    return values
+
+
+def _bowl(x):
+    return ((x - 1) ** 2).sum()
+
+
+def _hill(x):
+    return (x**4 - x).sum()
+
+
+@descend_in_place.cases
+def _descents():
+    return [
+        case(_bowl, _wanting(1, dtype=torch.float64), 0.2, 3),
+        case(_bowl, _wanting(3, dtype=torch.float64), 0.1, 5),
+        case(_hill, _wanting(4, seed=2, dtype=torch.float64), 0.05, 4),
+        case(_hill, _wanting(2, dtype=torch.float64), 0.05, 0),
+    ]
+
+
+@descend_in_place.method("The values are right, but x itself does not hold the result.")
+def _moved_x(call):
+    f, x, rate, steps = call.given
+    return bool(torch.allclose(_descended(f, x, rate, steps), call.arguments[1].detach()))
+
+
+@descend_in_place.method("x must end as a leaf that requires a gradient: move it under `no_grad`.")
+def _still_a_leaf(call):
+    return call.arguments[1].is_leaf and call.arguments[1].requires_grad
+
+
+@descend_in_place.method("x is left with a stale `.grad`: set it to None, or never fill it.")
+def _no_stale_gradient(call):
+    return call.arguments[1].grad is None
+
+
+@descend_in_place.method("The values must be Python numbers, which keep no graph: `value.item()`.")
+def _numbers_only(call):
+    return all(isinstance(value, (float, int)) for value in call.value)
+
+
+def _descended(f, x, rate, steps, forget=True):
+    x = x.detach().clone().requires_grad_()
+    total = 0.0
+    for _ in range(steps):
+        (gradient,) = torch.autograd.grad(f(x), x)
+        total = gradient if forget else total + gradient
+        x = (x - rate * total).detach().requires_grad_()
+    return x.detach()
+
+
+@descend_in_place.mistake("The gradients of earlier steps are added up: forget them each time.")
+def _accumulated(f, x, rate, steps):
+    return [f(_descended(f, x, rate, n, forget=False)).item() for n in range(steps)]
+
+
+@descend_in_place.mistake("Those are the values *after* each step.")
+def _values_after(f, x, rate, steps):
+    return [f(_descended(f, x, rate, n + 1)).item() for n in range(steps)]
+
+
+@descend_in_place.mistake("That goes uphill: step against the gradient.")
+def _uphill(f, x, rate, steps):
+    return [f(_descended(f, x, -rate, n)).item() for n in range(steps)]
+
+
+@descend_in_place.mistake("The values stay the same: x has not moved.")
+def _not_moved(f, x, rate, steps):
+    return [f(x).item()] * steps
+
+
+descend_in_place.add_hints(
+    "One step: the value, its gradient by `torch.autograd.grad`, then the update.",
+    "An in-place update of a leaf that is recorded raises an error. Do it under `torch.no_grad()`.",
+)
+
+
+# Drills
+
+
+@drill
+def drill_saved_bytes(random):
+    """Bytes that a chain keeps."""
+    layer, tensors, why = random.choice(
+        [
+            ("sin", 1, "each keeps its input"),
+            ("exp", 1, "each keeps its result"),
+            ("3 * x", 0, "its local derivative is fixed, so none keeps anything"),
+            ("tanh", 1, "each keeps its result"),
+        ]
+    )
+    layers, numbers, size = random.randint(2, 9), 100 * random.randint(1, 9), random.choice((4, 8))
+    dtype = {4: "float32", 8: "float64"}[size]
+    return Problem(
+        f"How many bytes does a chain of {layers} layers `{layer}` keep, on {numbers} numbers in "
+        f"{dtype}?",
+        answer=tensors * layers * numbers * size,
+        why=f"{layers} layers, and {why}: {tensors * layers} tensors of {numbers * size} bytes.",
+    )
+
+
+@drill
+def drill_checkpoint_cost(random):
+    """Tensors held and layers run with checkpoints."""
+    segment, parts = random.randint(2, 12), random.randint(2, 12)
+    length = segment * parts
+    return Problem(
+        f"{length} layers in segments of {segment}: how many tensors are held at most, and how "
+        "many layers run? Answer (tensors, runs).",
+        answer=(parts + segment - 1, 2 * length - segment),
+        why=f"{parts} starts and {segment} in the segment at work, one of which is its start; "
+        f"each layer runs twice, but for the last {segment}.",
+    )
