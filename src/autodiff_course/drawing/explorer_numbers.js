@@ -246,6 +246,10 @@ function planSweep(graph, kind, seeds) {
 // The evaluation as a sweep: one step per node.
 const planValues = (graph) => [...graph.nodes.keys()].map((node) => [node, null]);
 
+// After an error in the evaluation some numbers are unknown, and so is what comes of them.
+const times = (x, y) => (x === undefined || y === undefined ? undefined : x * y);
+const plus = (x, y) => (x === undefined || y === undefined ? undefined : x + y);
+
 // Carry out the steps of a sweep. Returns one {node, edge, sent, arrived, total} per step: `edge` is
 // null for a seed, `total` is what the node then holds.
 function replay(graph, kind, steps, { values, locals }) {
@@ -260,8 +264,8 @@ function replay(graph, kind, steps, { values, locals }) {
     const [edge] = step;
     const [sender, node] = endsOf(edges[edge], kind);
     const sent = held[sender];
-    const arrived = sent * locals[edge];
-    held[node] += arrived;
+    const arrived = times(sent, locals[edge]);
+    held[node] = plus(held[node], arrived);
     return { node, edge, sent, arrived, total: held[node] };
   });
 }
@@ -270,8 +274,8 @@ function replay(graph, kind, steps, { values, locals }) {
 const endsOf = (edge, kind) =>
   kind === "adjoint" ? [edge.child, edge.parent] : [edge.parent, edge.child];
 
-// What every node holds after the first `count` of the steps that `replay` gave; undefined: nothing.
-function heldAfter(graph, done, count) {
+// What every node holds after the first `count` (default: all) of the steps that `replay` gave; undefined: nothing.
+function heldAfter(graph, done, count = done.length) {
   const held = graph.nodes.map(() => undefined);
   for (const { node, total } of done.slice(0, count)) held[node] = total;
   return held;
@@ -352,7 +356,8 @@ function sendFrom(turn, node, { locals }) {
   const next = { ...turn, held: [...turn.held], used: new Set(turn.used), sent: new Set(turn.sent) };
   next.sent.add(node);
   for (const edge of edgesOutOf(turn, node)) {
-    next.held[turn.edges[edge].receiver] += turn.held[node] * locals[edge];
+    const { receiver } = turn.edges[edge];
+    next.held[receiver] = plus(next.held[receiver], times(turn.held[node], locals[edge]));
     next.used.add(edge);
   }
   return next;
