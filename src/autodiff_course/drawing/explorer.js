@@ -63,7 +63,8 @@ class Panel {
     this.svg.querySelectorAll("title, desc").forEach((element) => element.remove());
     this.svg.setAttribute("role", "group");
     this.svg.removeAttribute("style");
-    this.svg.style.minWidth = `min(100%, ${parseFloat(this.svg.getAttribute("width"))}px)`;
+    // Narrower than this its text could not be read; it is then scrolled.
+    this.svg.style.minWidth = `${0.8 * parseFloat(this.svg.getAttribute("width"))}pt`;
     this.nodes = [...this.svg.querySelectorAll("g.node")].map((group, i) => this.openNode(group, i, onNode));
     this.edges = [...this.svg.querySelectorAll("g.edge")].map((group) => this.openEdge(group));
     if (flow === "adjoint") this.edges.forEach(turnRound);
@@ -341,9 +342,10 @@ function sumOf(graph, kind, done, node, locals) {
   const arrivals = done.filter((step) => step.node === node);
   if (!arrivals.length) return `${graph.nodes[node].label}: no ${kind} has arrived`;
   const terms = arrivals.map((step) =>
-    step.edge === null ? shortText(step.sent) : `${shortText(step.sent)} × ${shortText(locals[step.edge])}`,
+    step.edge === null ? `${shortText(step.sent)} (seed)` : `${shortText(step.sent)} × ${shortText(locals[step.edge])}`,
   );
-  return `${kind} of ${graph.nodes[node].label} = ${terms.join(" + ")} = ${shortText(arrivals.at(-1).total)}`;
+  const sum = `${kind} of ${graph.nodes[node].label} = ${terms.join(" + ")}`;
+  return arrivals.some((step) => step.edge !== null) ? `${sum} = ${shortText(arrivals.at(-1).total)}` : sum;
 }
 
 // ---- Mode "explore": sliders, everything computed to its end ----
