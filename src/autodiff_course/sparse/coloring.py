@@ -36,10 +36,10 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from .coloring_orders import ORDERS, lower_bound
+from .coloring_orders import ORDERS
 from .coloring_search import search
 from .pattern import as_pattern
-from .recovery import direct_sources, substitute, substitution_order
+from .recovery import direct_sources, substitution_order
 
 __all__ = ["Coloring", "color", "verify_coloring"]
 
@@ -195,7 +195,9 @@ def verify_coloring(pattern: Any, colors: Any, method: str = "star") -> None:
     method : {"star", "distance2", "acyclic"}
         How the entries are to be recovered. Under "star" each must be alone in its row or in its
         column among the entries of its colour: what a star colouring ensures, and a distance-2
-        colouring more than ensures. Under "distance2" it must be alone in its row.
+        colouring more than ensures. Under "distance2" it must be alone in its row. Under "acyclic"
+        it must be what is left of a sum when others are subtracted. Columns of colour -1 are in no
+        sum: their entries must be read from elsewhere.
 
     Raises
     ------
@@ -248,8 +250,8 @@ entry of the same colour
 def _unrecoverable(matrix: sp.csr_array, colors: np.ndarray, entry: int) -> str:
     i = int(np.searchsorted(matrix.indptr, entry, side="right")) - 1
     j = int(matrix.indices[entry])
-    if colors[j] < 0:
-        return f"colors: column {j} has an entry in row {i}, but no colour"
+    if colors[j] < 0 and colors[i] < 0:
+        return f"colors: column {j} has an entry in row {i}, but neither has a colour"
     return (
         f"colors: entry ({i}, {j}) cannot be recovered: row {i} and row {j} each have another "
         "entry of the same colour"

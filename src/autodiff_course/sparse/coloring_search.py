@@ -27,6 +27,7 @@ __all__ = ["Found", "search"]
 BUDGET = 5e7
 SWEEPS = 5
 ROUNDS = 50  # of the local search from reordered colours
+MOST_APART = 256  # so many rows at most get colours of their own
 ALWAYS = 2  # so many orders are tried even if the budget is used up
 
 
@@ -55,9 +56,10 @@ def search(
         return _search_acyclic(indptr, indices, orders, refine)
     kinds = ("star", "distance2") if method == "best" else (method,)
     searching = _DirectSearch(indptr, indices, kinds, refine)
-    searching.try_orders(orders)
     if refine and "star" in kinds:
         searching.set_apart()
+    searching.try_orders(orders)
+    if refine and "star" in kinds:
         searching.improve()
     return searching.best, searching.bound
 
@@ -114,27 +116,35 @@ class _DirectSearch:
     def try_orders(self, orders: Iterable[str] | None) -> None:
         """Colour greedily in each of the orders."""
         for place, order in enumerate(orders or ORDERS):
-            must = bool(orders) or place < ALWAYS
-            if self.best and (self.best.count <= self.bound or not (must or not self.done())):
+            optional = not orders and place >= ALWAYS
+            if self.best and (self.best.count <= self.bound or (optional and self.done())):
                 return
             vertices = vertex_order(order, self.indptr, self.indices)
-            if "star" in self.kinds:
-                self._star(vertices, 0, order)
-            if self._worth_distance2():
-                self._distance2(vertices, 0, order)
-                if self.refine and order == "natural" and self._affordable(0):
-                    self._distance2(vertices, 0, "around", int(self.lengths.max()))
+            # Where time is short, the cheaper kind goes first, and the other must be better.
+            steps = [self._try_star, self._try_distance2]
+            for step in reversed(steps) if self._large() else steps:
+                step(vertices, order)
+
+    def _try_star(self, vertices: np.ndarray, order: str) -> None:
+        if "star" in self.kinds:
+            self._star(vertices, 0, order)
+
+    def _try_distance2(self, vertices: np.ndarray, order: str) -> None:
+        if self.refine and order == "natural" and self._worth_distance2():
+            self._distance2(vertices, 0, "around", int(self.lengths.max()))
+        if self._worth_distance2():
+            self._distance2(vertices, 0, order)
 
     def set_apart(self) -> None:
         """Give the longest rows colours of their own, where lengths fall steeply."""
         degrees = off_diagonal_degrees(self.indptr, self.indices)
         falling = np.argsort(-degrees, kind="stable")
-        most = min(self.best.count, len(falling)) - 1
+        most = min(MOST_APART, len(falling) - 1)
         lengths = degrees[falling[: most + 1]]
         steepness = lengths[:-1] / np.maximum(lengths[1:], 1)
         steep = np.argsort(-steepness, kind="stable")[:3]
         for apart in np.sort(steep[steepness[steep] >= 2]) + 1:
-            if self.best.count <= self.bound or apart >= self.best.count:
+            if self.best and (self.best.count <= self.bound or apart >= self.best.count):
                 return
             self._star(falling, int(apart), "largest_first")
             if self._affordable(int(apart)):
@@ -152,16 +162,20 @@ class _DirectSearch:
             if self.done():
                 return
             again = self._star(_by_colors(current.colors, random), 0, current.order, keep=False)
-            moved = self._move(again)
+            moved = self._move(again) if again else current
             current = moved if moved.count <= current.count else current
 
-    def _star(self, vertices, apart: int, order: str, keep: bool = True) -> Found:
-        self.spent += self._star_cost()
-        colors, count = greedy_star(self.graph, vertices, apart, False)
-        found = self._offer(colors, count, "star", order, keep)
-        if self.refine and keep and not self.full:
-            # With neighbours that differ, more colours may turn out not to be needed.
-            self._offer(*greedy_star(self.graph, vertices, apart, True), "star", order, keep)
+    def _star(self, vertices, apart: int, order: str, keep: bool = True) -> Found | None:
+        """Colour greedily; give up, and return None, where too many colours are needed."""
+        found = None
+        # With neighbours that differ, more colours may turn out not to be needed.
+        variants = (True, False) if self.refine and keep and not self.full else (False,)
+        for proper in variants:
+            limit = self._limit() if self.best else len(vertices)
+            self.spent += self._star_cost()
+            colors, count = greedy_star(self.graph, vertices, apart, proper, limit)
+            if count <= limit:
+                found = self._offer(colors, count, "star", order, keep)
         return found
 
     def _distance2(self, vertices, apart: int, order: str, around: int = 0) -> None:
@@ -189,6 +203,13 @@ class _DirectSearch:
         if not self.best or offered.count < self.best.count:
             self.best = offered
         return found
+
+    def _limit(self) -> int:
+        """Return up to how many colours a star colouring is of use, be it as a start."""
+        return self.best.count - 1 if self._large() else 2 * self.best.count + 10
+
+    def _large(self) -> bool:
+        return self._star_cost() > BUDGET / 10
 
     def _star_cost(self) -> float:
         colors = self.best.count if self.best else 32

@@ -141,7 +141,7 @@ def _forbid(v, graph, slots, colors, proper, forbidden, mark):
 
 
 @compiled
-def greedy_star(graph, order, apart, proper):
+def greedy_star(graph, order, apart, proper, limit):
     """Give each column the first colour that it may have.
 
     Parameters
@@ -153,12 +153,15 @@ def greedy_star(graph, order, apart, proper):
         So many at the beginning of the order get a colour of their own, which nobody shares.
     proper : bool
         Whether neighbours must differ even where diagonal entries are missing.
+    limit : int
+        Give up when more colours than this are needed.
 
     Returns
     -------
     colors : ndarray of int32, shape (n,)
         -1 for a column without entries.
     count : int
+        How many colours there are; if more than the limit, not all columns have got one.
 
     Notes
     -----
@@ -191,6 +194,8 @@ def greedy_star(graph, order, apart, proper):
                 c += 1
         colors[v] = c
         count = max(count, c + 1)
+        if count > limit:
+            break
         _put(v, c, graph, slots)
     return colors, count
 
