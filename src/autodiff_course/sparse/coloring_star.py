@@ -267,7 +267,7 @@ def move_columns(graph, colors, count, sweeps):
 
 @compiled
 def _renumber(colors, size):
-    """Number the colours that are left from 0."""
+    """Give the colours that are left new numbers, from 0."""
     new = np.full(len(size), NEUTRAL, np.int32)
     count = 0
     for c in range(len(size)):
