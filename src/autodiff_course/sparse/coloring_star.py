@@ -135,8 +135,7 @@ def _forbid(v, graph, slots, colors, proper, forbidden, mark):
                 forbidden[c] = mark
             elif slots.count[s] == 1:
                 lonely = slots.entries[s]  # (i, k) will be read as (k, i), if it can
-                k = graph.indices[lonely]
-                if k == i or slots.count[slots.of_entry[graph.mirrored[lonely]]] != 1:
+                if slots.count[slots.of_entry[graph.mirrored[lonely]]] != 1:
                     forbidden[c] = mark
 
 
