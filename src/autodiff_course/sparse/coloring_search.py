@@ -104,6 +104,8 @@ class _DirectSearch:
         self.kinds, self.refine = kinds, refine
         self.bound = lower_bound(self.indptr, self.indices, kinds[0])
         self.lengths = np.diff(self.indptr).astype(np.int64)
+        # Of the shortest rows, as many as one likes: the longest may be set apart.
+        self.squares = np.cumsum(np.r_[0.0, np.sort(self.lengths).astype(float) ** 2])
         self.full = bool((has_diagonal(self.indptr, self.indices) | (self.lengths == 0)).all())
         self.spent = 0.0
         self.best: Found | None = None
@@ -216,8 +218,7 @@ class _DirectSearch:
         return float((self.lengths * np.minimum(self.lengths, colors)).sum())
 
     def _squares(self, apart: int) -> float:
-        lengths = self.lengths.astype(float)
-        return float((np.sort(lengths)[: len(lengths) - apart] ** 2).sum())
+        return float(self.squares[len(self.squares) - 1 - apart])
 
     def _worth_distance2(self) -> bool:
         """Whether a distance-2 colouring may be the best, or is cheap and a start for others."""
