@@ -7,10 +7,11 @@ import sys
 import numpy as np
 import pytest
 import scipy.sparse as sp
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autodiff_course.sparse import color, compiled, verify_coloring
+from autodiff_course.sparse import color, compiled, prepare_hessian, verify_coloring
 from autodiff_course.sparse.coloring_orders import lower_bound, vertex_order
 from autodiff_course.sparse.recovery import direct_sources, substitute, substitution_order
 
@@ -321,6 +322,21 @@ def test_on_a_grid_a_star_coloring_comes_from_a_distance2_coloring():
     nine = grid(20, 9)
     greedy = color(nine, "star", refine=False)
     assert greedy.count > color(nine, "star").count == color(nine, "distance2").count == 9
+
+
+FUNCTIONS = [
+    (lambda x: (x**4).sum() + (x[0] + x[1]) * (x[2:] ** 2).sum(), 3),
+    (lambda x: x[0] * x[1:].sum(), 1),
+    (lambda x: x[:3].sum() * x[3:].sum() + (x[3:] ** 3).sum(), 4),
+]
+
+
+@pytest.mark.parametrize(("f", "products"), FUNCTIONS, ids=["two hubs", "one hub", "three rows"])
+def test_hubs_take_a_product_each_and_the_hessian_is_right(f, products):
+    x = torch.linspace(0.5, 1.5, 60, dtype=torch.float64)
+    hessian = prepare_hessian(f, x)
+    assert hessian.products == products
+    np.testing.assert_allclose(hessian(x).toarray(), torch.func.hessian(f)(x), rtol=1e-12)
 
 
 def test_colors_do_not_depend_on_chance():
