@@ -344,7 +344,7 @@ gradient_with_checkpoints.add_hints(
     "Two loops: one forward, under `torch.no_grad()`, which fills a list of starts; one backward.",
     "In the second loop: `start.requires_grad_()`, run the segment, and let "
     "`torch.autograd.grad(y, start, adjoint)` replace `adjoint`.",
-    "Take each start off the list with `starts.pop()`, and let go of it before the next segment runs.",
+    "Take each start off the end of the list, and let go of it before the next segment runs.",
 )
 
 
