@@ -25,10 +25,10 @@ __all__ = [
     "jacobian_by_columns",
     "jacobian_by_rows",
     "jacobian_costs",
+    "jvp",
     "matmul_vjp",
     "multiply_duals",
     "newton_step",
-    "push",
 ]
 
 
@@ -276,10 +276,10 @@ newton_step.add_hints(
 @exercise(
     minutes=5,
     insight="Any direction costs the same: one run.",
-    next_try="Push the sum of two directions: what do you get, and why is one run not two?",
+    next_try="Try the sum of two directions: what do you get, and why is one run enough for it?",
     uses="from autodiff_course.exercises.ex02 import Dual",
 )
-def push(f, point, direction):
+def jvp(f, point, direction):
     """Return the JVP: how each output of f changes when the inputs move along `direction`.
 
     f takes a number for each input and returns a list of numbers; it is called as f(x0, x1, ...).
@@ -301,7 +301,7 @@ def _one_output(x, y, z):
     return [(x + y) * (z + 1)]
 
 
-@push.cases
+@jvp.cases
 def _directions():
     two, three = "f(x, y) = [x·y, x + sin y]", "f(x, y) = [x·x, x/y, x·sin y]"
     return [
@@ -311,34 +311,34 @@ def _directions():
     ]
 
 
-@push.random_cases
+@jvp.random_cases
 def _random_directions(random):
     point, direction = ([random.uniform(-2.0, 2.0) for _ in range(3)] for _ in range(2))
     text = f"f(x, y, z) = [(x + y)(z + 1)] at {point} along {direction}"
     return [case(_one_output, point, direction, label=text)]
 
 
-@push.mistake("Those are the values. The changes travel in the tangents.")
+@jvp.mistake("Those are the values. The changes travel in the tangents.")
 def _values(f, point, direction):
     return [output.value for output in f(*map(Dual, point, direction))]
 
 
-@push.mistake("Every input moves with speed 1 here. Seed input i with direction[i].")
+@jvp.mistake("Every input moves with speed 1 here. Seed input i with direction[i].")
 def _all_ones(f, point, direction):
     return [output.tangent for output in f(*(Dual(value, 1.0) for value in point))]
 
 
-@push.mistake("Only the first output is left. Return a list with all of them.")
+@jvp.mistake("Only the first output is left. Return a list with all of them.")
 def _first_output(f, point, direction):
     return f(*map(Dual, point, direction))[0].tangent
 
 
-@push.mistake("Point and direction are swapped: Dual takes the value first.")
+@jvp.mistake("Point and direction are swapped: Dual takes the value first.")
 def _swapped(f, point, direction):
     return [output.tangent for output in f(*map(Dual, direction, point))]
 
 
-push.add_hints(
+jvp.add_hints(
     "Make a dual number of each input: its value from point, its tangent from direction.",
     "Run f once on all of them, as f(*inputs), and read one number from each output.",
 )
@@ -384,6 +384,7 @@ def _transpose(matrix):
 _SQUARE = [[1.0, 2.0, 0.0], [0.0, 1.0, 0.5], [3.0, 0.0, -1.0]]
 _CYCLE = [[0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]
 _WIDE = [[1.0, 2.0, 0.3], [0.0, 0.1, 0.7]]
+_LARGE = [[math.sin(1.0 + 9 * i + j) for j in range(9)] for i in range(7)]
 _SAME_FRAME = [[1.0, 2.0, 3.0], [2.0, 0.0, 4.0], [3.0, 5.0, 0.0]]
 
 
@@ -407,6 +408,7 @@ def _pairs():
         _pair(_CYCLE, _CYCLE, "pull(u) = Ju instead of Jᵀu, J a permutation"),
         _pair(_WIDE, _with_entry(wide, 2, 1, 0.8), "one entry of Jᵀ is 0.8 instead of 0.7"),
         _pair(_WIDE, [[-a for a in row] for row in wide], "pull(u) = -Jᵀu"),
+        _pair(_LARGE, _transpose(_LARGE), "a true pair, J of shape 7 × 9"),
     ]
 
 
@@ -430,6 +432,14 @@ def _always(push, pull, n, m):
 def _one_entry(push, pull, n, m):
     first = push([1.0] + [0.0] * (n - 1))[0]
     return math.isclose(first, pull([1.0] + [0.0] * (m - 1))[0], rel_tol=1e-9)
+
+
+@is_dual_pair.mistake("Compared by ==: two sums in another order differ in their last digits.")
+def _exactly(push, pull, n, m):
+    source = random.Random(1)
+    v, u = ([source.gauss(0.0, 1.0) for _ in range(k)] for k in (n, m))
+    forward = sum(a * b for a, b in zip(u, push(v), strict=True))
+    return forward == sum(a * b for a, b in zip(pull(u), v, strict=True))
 
 
 @is_dual_pair.mistake("The sign counts too: compare the two numbers, not their sizes.")
@@ -900,7 +910,7 @@ def drill_adjoint(random):
 
 @drill
 def drill_sweeps(random):
-    """The fewest sweeps for a whole Jacobian."""
+    """Say how few sweeps give a whole Jacobian."""
     n, m = random.choice((1, 2, 3, 40, 500)), random.choice((1, 4, 30, 600))
     mode = "forward, one for each input" if n <= m else "in reverse, one for each output"
     return Problem(
