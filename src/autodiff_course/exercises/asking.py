@@ -68,18 +68,18 @@ class Question:
         choices = explanations = ""
         for letter, choice in self._lettered():
             right = choice == self.answer
-            choices += f"<li>{_as_html(choice)}</li>"
-            verdict = '<b class="adq-yes">✓ Right.</b>' if right else '<b class="adq-no">✗ No.</b>'
+            mark = f'<span class="adq-letter">{letter})</span> '
+            choices += f'<p class="adq-choice">{mark}<span>{_as_html(choice)}</span></p>'
+            verdict = "<b>✓ Right.</b>" if right else "<b>✗ No.</b>"
             explanations += (
-                f'<p data-right="{int(right)}"><span class="adq-letter">{letter})</span> {verdict} '
-                f"{_as_html(self.choices[choice])}</p>"
+                f'<p data-right="{int(right)}">{mark}{verdict} {_as_html(self.choices[choice])}</p>'
             )
         return (
             f'<div class="adq" id="{self._identity}" data-folds="{int(self.folds)}">'
             f"<style>{_resource('card.css')}</style>"
             f'<p class="adq-question">{_as_html(self.question)}</p>'
-            f'<ol class="adq-choices" type="A">{choices}</ol>'
-            f'<details class="adq-answer"><summary>Answer</summary>{explanations}</details>'
+            f'{choices}<details class="adq-answer"><summary>Answer</summary>'
+            f"{explanations}</details>"
             f"<script>{_resource('card.js')}</script></div>"
         )
 
@@ -145,7 +145,7 @@ def ask(question: str, choices: Mapping[str, str], answer: str, *, folds: bool =
         raise ValueError(f"answer must be one of the choices {list(choices)}, got {answer!r}")
     card = Question(question, dict(choices), answer, bool(folds))
     for text in (question, *choices, *choices.values()):
-        _as_html(text)  # a formula that cannot be set is told here, not when the card is shown
+        _require_formulas(text)
     return card
 
 
@@ -154,6 +154,15 @@ def _require_text(name: str, value: object) -> None:
         raise TypeError(f"{name} must be a str, got {type(value).__name__}")
     if not value.strip():
         raise ValueError(f"{name} must not be empty")
+
+
+def _require_formulas(text: str) -> None:
+    """Raise an error for a formula that could not be set when the card is shown."""
+    _as_html(text)
+    if re.search(r"(?<!\\)\$", _PARTS.sub("", text)):
+        raise ValueError(
+            rf"a dollar sign without its partner in {text!r}; for a plain one write \$"
+        )
 
 
 @cache

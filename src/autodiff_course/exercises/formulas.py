@@ -105,6 +105,11 @@ class _Piece:
     content: str | tuple
     tag: str = ""
 
+    def close(self) -> _Piece:
+        """Return the piece without the spaces of an operator, as in an exponent."""
+        is_text = isinstance(self.content, str)
+        return _Piece(self.content.strip(), self.tag) if is_text else self
+
     def as_text(self) -> str:
         inner = self.content if isinstance(self.content, str) else _as_text(self.content)
         if self.tag not in ("sup", "sub"):
@@ -230,7 +235,8 @@ class _Reader:
         if token == "}":
             raise self._fault("a brace is closed that was never opened")
         if token in "^_":
-            return (_Piece(self._argument(), "sup" if token == "^" else "sub"),)
+            script = tuple(piece.close() for piece in self._argument())
+            return (_Piece(script, "sup" if token == "^" else "sub"),)
         if token.startswith("\\"):
             return self._command(token[1:])
         if token.isalpha():
@@ -240,7 +246,8 @@ class _Reader:
     def _command(self, name: str) -> tuple[_Piece, ...]:
         if name == "frac":
             above, below = self._argument(), self._argument()
-            return (*_bracketed(above), _Piece("/"), *_bracketed(below))
+            fraction = (*_bracketed(above), _Piece("/"), *_bracketed(below))
+            return (*fraction, _Piece(" ")) if self._goes_on() else fraction
         if name == "sqrt":
             return (_Piece("√"), *_bracketed(self._argument()))
         if name in _ACCENTS:
@@ -250,15 +257,18 @@ class _Reader:
             words = self._words()
             return (_Piece(_BLACKBOARD.get(words, words), _UPRIGHT[name]),)
         if name in _FUNCTIONS:
-            follows = self.tokens[-1].strip() if self.tokens else ""
-            if not follows and len(self.tokens) > 1:
-                follows = self.tokens[-2]
-            return (_Piece(name if follows[:1] in ("", "(", "^", "_") else f"{name} "),)
+            return (_Piece(f"{name} " if self._goes_on() else name),)
         if name in _SYMBOLS:
             return (_Piece(_SYMBOLS[name]),)
         if letter := _greek(name):
             return (_Piece(letter, "i"),)
         raise self._fault(f"\\{name} is not known; write it with characters, or in the text around")
+
+    def _goes_on(self) -> bool:
+        """Return whether a letter, a number or a name stands next."""
+        follows = next((token for token in self.tokens[::-1] if not token.isspace()), "")
+        name = follows.removeprefix("\\")
+        return name.isalnum() and _SYMBOLS.get(name, "∂") in "∂∑∏∞"
 
     def _words(self) -> str:
         """Return the argument of a command as it is written, spaces and all."""
@@ -278,7 +288,7 @@ class _Reader:
 
 def _greek(name: str) -> str:
     """Return the Greek letter of a name, empty where there is none."""
-    case = "CAPITAL" if name[0].isupper() else "SMALL"
+    case = "CAPITAL" if name[:1].isupper() else "SMALL"
     spelled = name.removeprefix("var").upper().replace("LAMBDA", "LAMDA")
     try:
         return unicodedata.lookup(f"GREEK {case} LETTER {spelled}")
