@@ -79,9 +79,9 @@ def _lift(x):
     next_try="Multiply a dual number by itself: which rule of school do you find?",
 )
 def multiply_duals(x, y):
-    """Multiply x = value + tangent·ε by y, where ε² = 0: return the value and the tangent.
+    """Multiply two dual numbers: return the value and the tangent of x·y.
 
-    x and y are dual numbers: read `x.value`, `x.tangent`, `y.value` and `y.tangent`.
+    x stands for x.value + x.tangent·ε, y likewise, and ε² = 0.
     """
     return x.value * y.value, x.tangent * y.value + x.value * y.tangent
 
@@ -209,8 +209,8 @@ divide_duals.add_hints(
 def newton_step(f, x):
     """Return where the tangent line of f at x meets zero: x - f(x) / f'(x).
 
-    f is written with + * / and .sin(), so that it runs on your Dual; x is a float. One run of f
-    is enough for both numbers.
+    f is written with + * / and .sin(), so that it runs on your Dual; x is a
+    float. One run of f is enough for both numbers.
     """
     y = f(Dual(x, 1.0))
     return x - y.value / y.tangent
@@ -280,10 +280,11 @@ newton_step.add_hints(
     uses="from autodiff_course.exercises.ex02 import Dual",
 )
 def jvp(f, point, direction):
-    """Return the JVP: how each output of f changes when the inputs move along `direction`.
+    """Return the JVP: how the outputs of f change along a direction.
 
-    f takes a number for each input and returns a list of numbers; it is called as f(x0, x1, ...).
-    point and direction are lists of floats. Return a list with a float for each output.
+    f takes a number for each input and returns a list of numbers; it is
+    called as f(x0, x1, ...). point and direction are lists of floats. Return
+    a list with a float for each output.
     """
     inputs = [Dual(value, tangent) for value, tangent in zip(point, direction, strict=True)]
     return [output.tangent for output in f(*inputs)]
@@ -354,10 +355,11 @@ jvp.add_hints(
     uses="import math\nimport random",
 )
 def is_dual_pair(push, pull, n, m):
-    """Tell whether push(v) is Jv and pull(u) is Jᵀu for one and the same matrix J.
+    """Tell whether push(v) is Jv and pull(u) is Jᵀu for the same matrix J.
 
-    push takes a list of n floats and returns m, pull takes m and returns n. Return True or False.
-    You cannot see J. One call of each is enough; equal means equal up to rounding.
+    push takes a list of n floats and returns m, pull takes m and returns n.
+    Return True or False. You cannot see J. One call of each is enough; equal
+    means equal up to rounding.
     """
     v = [random.gauss(0.0, 1.0) for _ in range(n)]
     u = [random.gauss(0.0, 1.0) for _ in range(m)]
@@ -468,8 +470,9 @@ is_dual_pair.add_hints(
 def jacobian_by_columns(push, n):
     """Return the Jacobian as a list of rows, from n calls of push.
 
-    push(v) is Jv: it takes a list of n floats, one for each input, and returns a float for each
-    output. Row i of the Jacobian belongs to output i, column j to input j.
+    push(v) is Jv: it takes a list of n floats, one for each input, and
+    returns a float for each output. Row i of the Jacobian belongs to output
+    i, column j to input j.
     """
     columns = [push([1.0 if i == j else 0.0 for i in range(n)]) for j in range(n)]
     return [list(row) for row in zip(*columns, strict=True)]
@@ -542,8 +545,8 @@ jacobian_by_columns.add_hints(
 def jacobian_by_rows(pull, m):
     """Return the Jacobian as a list of rows, from m calls of pull.
 
-    pull(u) is Jᵀu: it takes a list of m floats, one for each output, and returns a float for each
-    input.
+    pull(u) is Jᵀu: it takes a list of m floats, one for each output, and
+    returns a float for each input.
     """
     return [pull([1.0 if i == j else 0.0 for i in range(m)]) for j in range(m)]
 
@@ -595,10 +598,10 @@ jacobian_by_rows.add_hints(
     uses="import random",
 )
 def find_transposed(push, candidates):
-    """Return the index of the one candidate that is the transpose of the Jacobian.
+    """Return the index of the candidate that is the Jacobian transposed.
 
-    push(v) is Jv, the truth. The candidates are square matrices, as lists of rows; all others are
-    right.
+    push(v) is Jv, the truth. The candidates are square matrices, as lists of
+    rows; all others are right.
     """
     v = [random.gauss(0.0, 1.0) for _ in candidates[0]]
     truth = push(v)
@@ -670,11 +673,13 @@ find_transposed.add_hints(
     next_try="Find sizes for which a bracket that begins in the middle beats both.",
 )
 def bracket_costs(sizes):
-    """Count the multiplications of J_k ··· J_2·J_1, bracketed from the right and from the left.
+    """Count the multiplications of J_k ··· J_2·J_1 in both orders.
 
-    sizes lists the numbers in each layer, the inputs first: J_1 has the shape sizes[1] × sizes[0],
-    J_2 the shape sizes[2] × sizes[1]. A matrix of p × q times one of q × r takes p·q·r
-    multiplications. Return two counts: (J_3·(J_2·J_1)) first, then ((J_3·J_2)·J_1).
+    sizes lists the numbers in each layer, the inputs first: J_1 has the
+    shape sizes[1] × sizes[0], J_2 the shape sizes[2] × sizes[1]. A matrix of
+    p × q times one of q × r takes p·q·r multiplications. Return two counts:
+    from the right, as J_3·(J_2·J_1), first, then from the left, as
+    (J_3·J_2)·J_1.
 
     Examples
     --------
@@ -738,10 +743,11 @@ bracket_costs.add_hints(
 def jacobian_costs(operations, rules, edges, inputs, outputs):
     """Count all operations of a whole Jacobian: by columns, then by rows.
 
-    Either way the function (operations) and its local rules (rules) are computed once. A forward
-    sweep takes a multiplication for each edge, and adds where several edges meet: edges -
-    operations additions. A reverse sweep takes as many multiplications, and edges - (operations +
-    inputs - outputs) additions.
+    Either way the function (operations) and its local rules (rules) are
+    computed once. A forward sweep takes a multiplication for each edge, and
+    adds where several edges meet: edges - operations additions. A reverse
+    sweep takes as many multiplications, and edges - (operations + inputs -
+    outputs) additions.
     """
     forward = edges + (edges - operations)
     reverse = edges + (edges - (operations + inputs - outputs))
@@ -813,9 +819,10 @@ jacobian_costs.add_hints(
     next_try="What is the adjoint of b in x @ W + b, where b is added to every row?",
 )
 def matmul_vjp(A, B, adjoint):
-    """Return the adjoints of A and B, given the adjoint of C = A @ B (a tensor of C's shape).
+    """Return the adjoints of A and B, given the adjoint of C = A @ B.
 
-    Write it with products of these tensors; leave autograd aside.
+    The adjoint is a tensor of C's shape. Write the answer with products of
+    these tensors; leave autograd aside.
 
     Examples
     --------
