@@ -204,7 +204,6 @@ divide_duals.add_hints(
     minutes=4,
     insight="One run of f has given the height and the slope, which is all that Newton asks for.",
     next_try="Call it five times in a row on x·x - 2 from x = 1: how many digits of √2 are right?",
-    uses="from autodiff_course.exercises.ex02 import Dual",
 )
 def newton_step(f, x):
     """Return where the tangent line of f at x meets zero: x - f(x) / f'(x).
@@ -277,7 +276,6 @@ newton_step.add_hints(
     minutes=5,
     insight="Any direction costs the same: one run.",
     next_try="Try the sum of two directions: what do you get, and why is one run enough for it?",
-    uses="from autodiff_course.exercises.ex02 import Dual",
 )
 def jvp(f, point, direction):
     """Return the JVP: how the outputs of f change along a direction.
