@@ -281,8 +281,8 @@ def jvp(f, point, direction):
     """Return the JVP: how the outputs of f change along a direction.
 
     f takes a number for each input and returns a list of numbers; it is
-    called as f(x0, x1, ...). point and direction are lists of floats. Return
-    a list with a float for each output.
+    called as f(x0, x1, ...). point and direction are lists of floats.
+    Return a list with a float for each output.
     """
     inputs = [Dual(value, tangent) for value, tangent in zip(point, direction, strict=True)]
     return [output.tangent for output in f(*inputs)]
@@ -356,8 +356,8 @@ def is_dual_pair(push, pull, n, m):
     """Tell whether push(v) is Jv and pull(u) is Jᵀu for the same matrix J.
 
     push takes a list of n floats and returns m, pull takes m and returns n.
-    Return True or False. You cannot see J. One call of each is enough; equal
-    means equal up to rounding.
+    Return True or False. You cannot see J. One call of each is enough;
+    equal means equal up to rounding.
     """
     v = [random.gauss(0.0, 1.0) for _ in range(n)]
     u = [random.gauss(0.0, 1.0) for _ in range(m)]
@@ -598,8 +598,8 @@ jacobian_by_rows.add_hints(
 def find_transposed(push, candidates):
     """Return the index of the candidate that is the Jacobian transposed.
 
-    push(v) is Jv, the truth. The candidates are square matrices, as lists of
-    rows; all others are right.
+    push(v) is Jv, the truth. The candidates are square matrices, as lists
+    of rows; all others are right.
     """
     v = [random.gauss(0.0, 1.0) for _ in candidates[0]]
     truth = push(v)
@@ -674,15 +674,10 @@ def bracket_costs(sizes):
     """Count the multiplications of J_k ··· J_2·J_1 in both orders.
 
     sizes lists the numbers in each layer, the inputs first: J_1 has the
-    shape sizes[1] × sizes[0], J_2 the shape sizes[2] × sizes[1]. A matrix of
-    p × q times one of q × r takes p·q·r multiplications. Return two counts:
-    from the right, as J_3·(J_2·J_1), first, then from the left, as
-    (J_3·J_2)·J_1.
-
-    Examples
-    --------
-    >>> bracket_costs([4, 3, 2, 1])
-    (32, 18)
+    shape sizes[1] × sizes[0], J_2 the shape sizes[2] × sizes[1]. A matrix
+    of p × q times one of q × r takes p·q·r multiplications. Return two
+    counts: from the right, as J_3·(J_2·J_1), first, then from the left, as
+    (J_3·J_2)·J_1. For sizes [4, 3, 2, 1] that is (32, 18).
     """
     inputs, outputs = sizes[0], sizes[-1]
     from_the_right = sum(inputs * q * p for q, p in zip(sizes[1:], sizes[2:], strict=False))
@@ -821,13 +816,6 @@ def matmul_vjp(A, B, adjoint):
 
     The adjoint is a tensor of C's shape. Write the answer with products of
     these tensors; leave autograd aside.
-
-    Examples
-    --------
-    >>> import torch
-    >>> A, B = torch.ones(2, 3), torch.ones(3, 4)
-    >>> [tuple(t.shape) for t in matmul_vjp(A, B, torch.ones(2, 4))]
-    [(2, 3), (3, 4)]
     """
     return adjoint @ B.T, A.T @ adjoint
 
