@@ -45,6 +45,8 @@ def _alt_text(cell: dict[str, Any]) -> str | None:
 def prepare_notebook(app: Sphinx, docname: str, source: list[str]) -> None:
     """Give the pictures of a notebook their alt texts, and its links the layout of the site.
 
+    Source that JupyterLab hides is hidden here.
+
     The text of a picture stands in the metadata of its output, where myst-nb does not look.
     """
     if not docname.startswith("notebooks/"):
@@ -57,6 +59,8 @@ def prepare_notebook(app: Sphinx, docname: str, source: list[str]) -> None:
             cell["source"] = relinked(text, f"{docname}.ipynb", url)
         elif alt := _alt_text(cell):
             cell["metadata"]["mystnb"] = {"image": {"alt": alt}}
+        if cell["metadata"].get("jupyter", {}).get("source_hidden"):
+            cell["metadata"].setdefault("tags", []).append("hide-input")
     source[0] = json.dumps(notebook)
 
 

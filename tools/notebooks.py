@@ -35,6 +35,8 @@ LECTURE_PARTS = {
     "answer": "Answer",
     "say": "For the speaker",
 }
+# How JupyterLab and Colab know that a cell's source is out of sight.
+HIDDEN_SOURCE = {"jupyter": {"source_hidden": True}, "cellView": "form"}
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 FIGURE_TAG = "figure:"
 LIBRARY_FRAMES = "... the frames inside libraries are left out"
@@ -78,6 +80,11 @@ def slide_type(cell: NotebookNode) -> str:
     return cell.metadata.get("slideshow", {}).get("slide_type", "-")
 
 
+def asks(cell: NotebookNode) -> bool:
+    """Return whether a cell shows a question card; its source gives the answer away."""
+    return cell.cell_type == "code" and re.search(r"^ask\(", cell.source, re.MULTILINE) is not None
+
+
 def cell_name(nb: NotebookNode, index: int) -> str:
     """Return how a message names a cell: its number, counted from 1, and its id."""
     return f"cell {index + 1} (id {nb.cells[index].get('id', 'missing')!r})"
@@ -116,7 +123,8 @@ def normalise(nb: NotebookNode) -> NotebookNode:
     """Return a copy of a notebook without what depends on the machine or on the run.
 
     Kept are the cells, their ids, their tags, slide, lecture and alt metadata, and their outputs;
-    the metadata of the notebook is always the same. Execution counts become 1, 2, 3 and so on.
+    the metadata of the notebook is always the same. The source of a question card is hidden.
+    Execution counts become 1, 2, 3 and so on.
     """
     nb = copy.deepcopy(nb)
     nb.metadata = nbformat.from_dict(NOTEBOOK_METADATA)
@@ -129,6 +137,8 @@ def normalise(nb: NotebookNode) -> NotebookNode:
             count += 1
             cell.execution_count = count
         cell.outputs = _normalised_outputs(cell)
+        if asks(cell):
+            cell.metadata |= HIDDEN_SOURCE
     return nb
 
 

@@ -20,7 +20,7 @@ from nbconvert import SlidesExporter
 from nbconvert.filters import markdown2html
 from nbformat import NotebookNode
 
-from notebooks import LECTURE_PARTS, ROOT, chosen, read, slide_type, tags
+from notebooks import LECTURE_PARTS, ROOT, asks, chosen, read, slide_type, tags
 
 TEMPLATE = Path(__file__).resolve().parent / "slides_template"
 WEB = ROOT / "build" / "web" / "node_modules"
@@ -110,11 +110,12 @@ def timetable(slides: Sequence[Part]) -> str:
 def shows_its_code(cell: NotebookNode) -> bool:
     """Return whether a code cell's source stands on its slide.
 
-    That of a plot does not: the picture is what the room came for. The tags ``slide-code`` and
-    ``no-slide-code`` say otherwise.
+    That of a plot does not: the picture is what the room came for. That of a question card does
+    not: it gives the answer away. The tags ``slide-code`` and ``no-slide-code`` say otherwise.
     """
     plots = any("image/png" in output.get("data", {}) for output in cell.get("outputs", []))
-    return "slide-code" in tags(cell) or not (plots or "no-slide-code" in tags(cell))
+    hidden = plots or asks(cell) or "no-slide-code" in tags(cell)
+    return "slide-code" in tags(cell) or not hidden
 
 
 def prepared(nb: NotebookNode) -> NotebookNode:

@@ -10,3 +10,7 @@ In a notebook::
 
 How the exercises are written is described in `autodiff_course.exercises.framework`.
 """
+
+from autodiff_course.exercises.asking import ask
+
+__all__ = ["ask"]
