@@ -221,7 +221,7 @@ power.add_hints(
 @drill
 def drill_local_derivative(random):
     """Ask for the number on one edge."""
-    c, d = random.randint(2, 9), random.randint(2, 9)
+    c, d = random.sample(range(2, 10), 2)
     return random.choice(
         [
             Problem(
@@ -649,7 +649,7 @@ reverse_sweep.add_hints(
 @drill
 def drill_adjoint(random):
     """Ask for the adjoint of an input that is used twice."""
-    a, b, k = random.randint(1, 5), random.randint(1, 5), random.randint(1, 5)
+    a, b, k = random.sample(range(1, 6), 3)
     c, d = a + b, b + k
     return Problem(
         f"$e = (a + b)(b + {k})$ at $a = {a}$, $b = {b}$. What is the adjoint of $b$?",
