@@ -60,7 +60,7 @@ class Explorer:
             return still
         data = json.dumps(self.data, ensure_ascii=False, separators=(",", ":"))
         data = data.replace("</", "<\\/")  # the end of a script in a name would end this one
-        key = sha256(still.encode() + data.encode()).hexdigest()[:12]
+        key = sha256(data.encode()).hexdigest()[:12]
         find = f"document.querySelectorAll('[data-explorer=\"{key}\"]:not([data-live])')"
         start = f"for(const root of {find}){{root.dataset.live='';start(root,{data},style);}}"
         # JupyterLab leaves the keys alone inside an element with the second attribute.
