@@ -45,7 +45,7 @@ def _alt_text(cell: dict[str, Any]) -> str | None:
 def prepare_notebook(app: Sphinx, docname: str, source: list[str]) -> None:
     """Give the pictures of a notebook their alt texts, and its links the layout of the site.
 
-    Source that JupyterLab hides is hidden here.
+    Source that JupyterLab hides is left out.
 
     The text of a picture stands in the metadata of its output, where myst-nb does not look.
     """
@@ -60,7 +60,7 @@ def prepare_notebook(app: Sphinx, docname: str, source: list[str]) -> None:
         elif alt := _alt_text(cell):
             cell["metadata"]["mystnb"] = {"image": {"alt": alt}}
         if cell["metadata"].get("jupyter", {}).get("source_hidden"):
-            cell["metadata"].setdefault("tags", []).append("hide-input")
+            cell["metadata"].setdefault("tags", []).append("remove-input")
     source[0] = json.dumps(notebook)
 
 

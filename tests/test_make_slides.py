@@ -85,6 +85,11 @@ def test_tags_say_whether_code_is_shown(page):
     assert "hidden_code" not in made
 
 
+def test_a_question_card_stands_without_its_source_which_gives_the_answer_away(page):
+    made = page(code("ask('Which?', {'a': 'b', 'c': 'd'}, answer='a')", "the card"))
+    assert "the card" in made and "answer=" not in made.replace("&#39;", "'")
+
+
 def test_an_exercise_shows_its_task_but_not_the_check_of_no_answer(page):
     made = page(code("mine = ...\n\nex01.first_one.check(mine)", "Not attempted yet."))
     assert "first_one" in made

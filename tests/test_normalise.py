@@ -42,6 +42,17 @@ def test_doing_it_twice_changes_nothing(path, capsys):
     assert capsys.readouterr().out.endswith("unchanged: 01_odd.ipynb\n")
 
 
+def test_the_source_of_a_question_card_is_hidden(path):
+    nb = read(path)
+    nb.cells.append(v4.new_code_cell("ask('?', {'a': 'b', 'c': 'd'}, answer='a')", id="question"))
+    nb.cells.append(v4.new_code_cell("task(1)", id="task"))
+    write(nb, path)
+    main(["normalise", str(path)])
+    *_, question, task = read(path).cells
+    assert question.metadata == {"cellView": "form", "jupyter": {"source_hidden": True}}
+    assert task.metadata == {}
+
+
 def test_another_layout_of_the_same_notebook_is_undone(path):
     main(["normalise", str(path)])
     once = path.read_bytes()

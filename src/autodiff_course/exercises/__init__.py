@@ -13,6 +13,10 @@ In a notebook::
     check_all(ex01)                                # every exercise of this notebook
     progress()                                     # every exercise of the course
 
+A question before a cell, whose outputs stay folded until the reader has chosen::
+
+    ask("Which is faster?", {"this": "Why not.", "that": "Why."}, answer="that")
+
 How the exercises are written is described in `autodiff_course.exercises.framework`, drills in
 `autodiff_course.exercises.drills`.
 """

@@ -145,7 +145,7 @@ def ask(question: str, choices: Mapping[str, str], answer: str, *, folds: bool =
         raise ValueError(f"answer must be one of the choices {list(choices)}, got {answer!r}")
     card = Question(question, dict(choices), answer, bool(folds))
     for text in (question, *choices, *choices.values()):
-        _as_html(text)  # a formula that cannot be set is told here, not when the card is shown
+        _require_formulas(text)
     return card
 
 
@@ -154,6 +154,15 @@ def _require_text(name: str, value: object) -> None:
         raise TypeError(f"{name} must be a str, got {type(value).__name__}")
     if not value.strip():
         raise ValueError(f"{name} must not be empty")
+
+
+def _require_formulas(text: str) -> None:
+    """Raise an error for a formula that could not be set when the card is shown."""
+    _as_html(text)
+    if re.search(r"(?<!\\)\$", _PARTS.sub("", text)):
+        raise ValueError(
+            rf"a dollar sign without its partner in {text!r}; for a plain one write \$"
+        )
 
 
 @cache

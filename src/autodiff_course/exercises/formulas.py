@@ -288,7 +288,7 @@ class _Reader:
 
 def _greek(name: str) -> str:
     """Return the Greek letter of a name, empty where there is none."""
-    case = "CAPITAL" if name[0].isupper() else "SMALL"
+    case = "CAPITAL" if name[:1].isupper() else "SMALL"
     spelled = name.removeprefix("var").upper().replace("LAMBDA", "LAMDA")
     try:
         return unicodedata.lookup(f"GREEK {case} LETTER {spelled}")
