@@ -673,11 +673,6 @@ def find_fault(sweep):
     their adjoints. Return "no seed" (the output never gets its 1), "overwrites" (`=` where `+=` is
     needed), "wrong order" (a node sends before everything has arrived at it), or "right". At most
     one of the faults is there.
-
-    Examples
-    --------
-    >>> find_fault(reverse_sweep.reference)
-    'right'
     """
     x = Node(3.0)
     twice = x + x

@@ -117,6 +117,7 @@ class Judge:
         self._exercise, self._answer, self._seed = exercise, answer, seed
         self._number, self._doing = 0, ""
         self._outcomes, self._expected = [], []
+        self._known = None  # what is wrong, before its cause is looked for
 
     def function(self, clock, answer) -> CheckResult:
         """Try the answer on one input after the other; stop at the first that goes wrong."""
@@ -140,7 +141,9 @@ class Judge:
         return exercise.right(f"{tried} tried.")
 
     def too_late(self, seconds, stopped) -> CheckResult:
-        """Say which input took too long."""
+        """Say which input took too long, or what was found wrong before."""
+        if self._known is not None:
+            return self._known
         text = f"No result after {seconds:g} s"
         text += f", while {self._doing}." if self._doing else "."
         one = self._inputs()[self._number]
@@ -206,7 +209,7 @@ class Judge:
         else:
             found = difference(mine.value, true.value, self._exercise.tolerance)
             general = found.message
-        number = self._number
+        number, self._known = self._number, self._wrong(general, mine, found)
         message, sure = self._recognise(clock)
         if message and not sure:
             general = f"{general} Perhaps: {message}"
