@@ -225,19 +225,17 @@ def drill_local_derivative(random):
     return random.choice(
         [
             Problem(
-                f"$p = c \\cdot d$ with $c = {c}$ and $d = {d}$. "
-                "Which number stands on the edge from $c$ to $p$?",
+                f"p = c · d with c = {c} and d = {d}. Which number stands on the edge from c to p?",
                 d,
                 f"A product passes on a change of one factor times the other factor, d = {d}.",
             ),
             Problem(
-                f"$s = c - d$ with $c = {c}$ and $d = {d}$. "
-                "Which number stands on the edge from $d$ to $s$?",
+                f"s = c - d with c = {c} and d = {d}. Which number stands on the edge from d to s?",
                 -1,
                 "If d grows by a little, c - d falls by as much, wherever you are.",
             ),
             Problem(
-                f"$q = c^2$ with $c = {c}$. Which number stands on the edge from $c$ to $q$?",
+                f"q = c² with c = {c}. Which number stands on the edge from c to q?",
                 2 * c,
                 f"The slope of c² is 2c = {2 * c}.",
             ),
@@ -652,7 +650,7 @@ def drill_adjoint(random):
     a, b, k = random.sample(range(1, 6), 3)
     c, d = a + b, b + k
     return Problem(
-        f"$e = (a + b)(b + {k})$ at $a = {a}$, $b = {b}$. What is the adjoint of $b$?",
+        f"e = (a + b)(b + {k}) at a = {a}, b = {b}. What is the adjoint of b?",
         c + d,
         f"It gets d = {d} over c = a + b, and c = {c} over d = b + {k}: {d} + {c} = {c + d}.",
     )
