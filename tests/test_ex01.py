@@ -87,13 +87,13 @@ def test_a_return_inside_the_loop():
     assert "Only the first path counts." in _message(ex01.sum_over_paths, answer)
 
 
-def test_listing_every_path_of_forty_stages_takes_too_long():
+def test_listing_every_path_of_fifteen_stages_takes_too_long():
     def answer(stages):
         return sum(math.prod(path) for path in itertools.product(*stages))
 
     result = ex01.factored.check(answer, seconds=0.5)
     assert not result
-    assert "3^40 paths" in result.message
+    assert "3^15 paths" in result.message
 
 
 def test_factoring_stage_by_stage_is_right():
@@ -238,24 +238,25 @@ def test_the_faulty_sweeps_show_what_the_notebook_says():
     a, b, c, d, e = graphs01.e_graph()
     hurried = graphs01.hurries([a, b, c, d, e])
     assert (hurried[a], hurried[b]) == (2.0, 5.0)
-    for hasty, expected in ((True, 6.0), (False, 114.0)):
+    for hasty in (True, False):
         x, y, w, z = graphs01.z_graph(hasty)
-        assert graphs01.hurries([x, y, w, z])[x] == expected
+        assert graphs01.hurries([x, y, w, z])[x] == 6.0
         assert ex01.reverse_sweep.reference([x, y, w, z])[x] == 114.0
 
 
-def test_one_graph_is_enough_to_find_every_fault():
+@pytest.mark.parametrize("hasty", [True, False])
+def test_one_graph_is_enough_to_find_every_fault(hasty):
     def answer(sweep):
         x = Node(3.0)
         y = x * x
         w = y * y
-        z = y + w
+        z = y + w if hasty else w + y
         adjoint = sweep([x, y, w, z])
         if adjoint[z] != 1:
             return "No seed"
         if adjoint[x] == 114:
             return "right"
-        return "overwrites" if adjoint[y] == 9 else "wrong order"
+        return "wrong order" if adjoint[x] in (0, 6) else "overwrites"
 
     assert ex01.find_fault.check(answer)
 

@@ -208,11 +208,13 @@ def forgets_the_seed(order: list[Node]) -> dict[Node, float]:
 
 
 def hurries(order: list[Node]) -> dict[Node, float]:
-    """Sweep in the order in which the nodes are first met on the way from the output."""
-    adjoint, queue = _seeded(order), [order[-1]]
-    for node in queue:
+    """Sweep so that of the nodes at which something has arrived the first in the list sends."""
+    adjoint, waiting, sent = _seeded(order), {order[-1]}, set()
+    while waiting:
+        node = min(waiting, key=order.index)
         _send(node, adjoint)
-        queue += [operand for operand, _ in dict(node.edges).items() if operand not in queue]
+        sent.add(node)
+        waiting = (waiting | {operand for operand, _ in node.edges}) - sent
     return adjoint
 
 
