@@ -1,8 +1,9 @@
 """Gather what the site is made of in one folder, from which Sphinx then builds it.
 
 ``python docs/gather.py FOLDER`` puts there the pages of docs/, the notebooks, README.md and the
-figures, and in its ``static`` folder MathJax and the card that a link to the site shows; ``make
-site`` calls it. A file that has not changed is not written again, so that Sphinx rebuilds little.
+figures, and in its ``static`` folder the card that a link to the site shows, what the pages need
+from the npm registry (MathJax, and for the pages that compute a parser of formulas, Graphviz and
+Python itself), and the course's package for the Python in the page; ``make site`` calls it. A file that has not changed is not written again, so that Sphinx rebuilds little.
 
 The folder has the layout of the site, which is not quite that of the repository: the pages of docs/
 lie at its top. `relinked` takes care of the links.
@@ -17,12 +18,14 @@ import posixpath
 import re
 import shutil
 import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 DOCS = Path(__file__).resolve().parent
 ROOT = DOCS.parent
-MATHJAX = ROOT / "build" / "web" / "node_modules" / "mathjax" / "es5"
+NODE_MODULES = ROOT / "build" / "web" / "node_modules"
+MATHJAX = NODE_MODULES / "mathjax" / "es5"
 # What a page with formulas loads, and what its menu for the reader may load later.
 MATHJAX_PARTS = (
     "tex-chtml.js",
@@ -32,6 +35,18 @@ MATHJAX_PARTS = (
     "sre/mathmaps/base.json",
     "sre/mathmaps/en.json",
 )
+# What other pages load, and where it stands on the site.
+PARTS = {
+    "jsep.js": "jsep/dist/iife/jsep.iife.min.js",
+    "jsep.LICENSE.txt": "jsep/LICENSE",
+    "viz.js": "@viz-js/viz/dist/viz-global.js",
+    "pyodide/pyodide.mjs": "pyodide/pyodide.mjs",
+    "pyodide/pyodide.asm.mjs": "pyodide/pyodide.asm.mjs",
+    "pyodide/pyodide.asm.wasm": "pyodide/pyodide.asm.wasm",
+    "pyodide/pyodide-lock.json": "pyodide/pyodide-lock.json",
+    "pyodide/python_stdlib.zip": "pyodide/python_stdlib.zip",
+}
+PACKAGE = "autodiff_course.zip"
 STATIC = "static"
 CARD = "card.png"
 
@@ -96,6 +111,9 @@ def _files(root: Path, repository_url: str) -> Iterator[tuple[PurePosixPath, Pat
         whole = MATHJAX / part
         for path in [whole] if whole.is_file() else sorted(whole.rglob("*.*")):
             yield PurePosixPath(STATIC, "mathjax", path.relative_to(MATHJAX).as_posix()), path
+    for place, part in PARTS.items():
+        yield PurePosixPath(STATIC, place), NODE_MODULES / part
+    yield PurePosixPath(STATIC, PACKAGE), packed(root / "src")
 
 
 def _put(content: Path | bytes, target: Path) -> None:
@@ -105,6 +123,18 @@ def _put(content: Path | bytes, target: Path) -> None:
             target.write_bytes(content)
     elif not target.exists() or not filecmp.cmp(content, target, shallow=False):
         shutil.copyfile(content, target)
+
+
+def packed(folder: Path) -> bytes:
+    """Return the Python files of a folder as a zip file, the same for the same files."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in _found(folder, "**/*.py"):
+            # With a fixed date: the time of writing would make every archive another one.
+            entry = zipfile.ZipInfo(path.relative_to(folder).as_posix())
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(entry, path.read_bytes())
+    return content.getvalue()
 
 
 def card(picture: Path) -> bytes:
@@ -145,10 +175,11 @@ def gather(folder: Path, root: Path = ROOT) -> None:
     Raises
     ------
     FileNotFoundError
-        If MathJax has not been put into build/web.
+        If what comes from the npm registry has not been put into build/web.
     """
-    if not (MATHJAX / MATHJAX_PARTS[0]).is_file():
-        raise FileNotFoundError(f"{MATHJAX} has no {MATHJAX_PARTS[0]}; `make site` puts it there")
+    for path in (MATHJAX / MATHJAX_PARTS[0], *(NODE_MODULES / part for part in PARTS.values())):
+        if not path.is_file():
+            raise FileNotFoundError(f"{path} is missing; `make site` puts it there")
     sys.path.insert(0, str(ROOT / "tools"))
     from address import repository
 
