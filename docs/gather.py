@@ -1,9 +1,10 @@
 """Gather what the site is made of in one folder, from which Sphinx then builds it.
 
 ``python docs/gather.py FOLDER`` puts there the pages of docs/, the notebooks, README.md and the
-figures, and in its ``static`` folder the card that a link to the site shows, what the pages need
-from the npm registry (MathJax, and for the pages that compute a parser of formulas, Graphviz and
-Python itself), and the course's package for the Python in the page; ``make site`` calls it. A file that has not changed is not written again, so that Sphinx rebuilds little.
+figures, and in its ``static`` folder the card that a link to the site shows, what pages need from
+the npm registry (MathJax; a parser of formulas, Graphviz and Python for the pages that compute),
+and the course's package for the Python in the page; ``make site`` calls it. A file that has not
+changed is not written again, so that Sphinx rebuilds little.
 
 The folder has the layout of the site, which is not quite that of the repository: the pages of docs/
 lie at its top. `relinked` takes care of the links.
@@ -113,7 +114,7 @@ def _files(root: Path, repository_url: str) -> Iterator[tuple[PurePosixPath, Pat
             yield PurePosixPath(STATIC, "mathjax", path.relative_to(MATHJAX).as_posix()), path
     for place, part in PARTS.items():
         yield PurePosixPath(STATIC, place), NODE_MODULES / part
-    yield PurePosixPath(STATIC, PACKAGE), packed(root / "src")
+    yield PurePosixPath(STATIC, PACKAGE), packed(root / "src", root / "docs" / "live_python.py")
 
 
 def _put(content: Path | bytes, target: Path) -> None:
@@ -125,13 +126,14 @@ def _put(content: Path | bytes, target: Path) -> None:
         shutil.copyfile(content, target)
 
 
-def packed(folder: Path) -> bytes:
-    """Return the Python files of a folder as a zip file, the same for the same files."""
+def packed(folder: Path, beside: Path) -> bytes:
+    """Return the Python files of a folder, and one more, as a zip file: the same for the same."""
+    files = {path.relative_to(folder).as_posix(): path for path in _found(folder, "**/*.py")}
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in _found(folder, "**/*.py"):
+        for name, path in {**files, beside.name: beside}.items():
             # With a fixed date: the time of writing would make every archive another one.
-            entry = zipfile.ZipInfo(path.relative_to(folder).as_posix())
+            entry = zipfile.ZipInfo(name)
             entry.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(entry, path.read_bytes())
     return content.getvalue()

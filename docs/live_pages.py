@@ -1,0 +1,89 @@
+"""The pages of the site that compute: their scripts, and the exercises that one of them offers."""
+
+from __future__ import annotations
+
+import ast
+import html
+import importlib
+from typing import Any
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.ext.napoleon import NumpyDocstring
+from sphinx.util.docutils import SphinxDirective
+
+from autodiff_course.exercises.framework import Exercise, exercises_in
+
+# What a page loads that the others do not; in this order.
+SCRIPTS = {
+    "walk": ("jsep.js", "viz.js", "walk_formula.js", "walk.js"),
+    "live": ("live.js",),
+}
+STYLES = {"walk": ("walk.css",), "live": ("live.css",)}
+
+
+class LiveExercises(SphinxDirective):
+    """The exercises of a module, each with its task and the stub that live.js makes an editor of.
+
+    An exercise that needs a library which the Python in the page has not is named, and left out.
+    """
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        """Return a section for each exercise."""
+        module = importlib.import_module(f"autodiff_course.exercises.{self.arguments[0]}")
+        found, elsewhere = [], []
+        for exercise in exercises_in(module):
+            (elsewhere if exercise._needs else found).append(exercise)
+        made = [self._section(exercise) for exercise in found]
+        if elsewhere:
+            names = ", ".join(f"``{exercise.name}``" for exercise in elsewhere)
+            needed = ", ".join(dict.fromkeys(name for one in elsewhere for name in one._needs))
+            made += self.parse_text_to_nodes(
+                f"In the notebook only, for want of {needed}: {names}."
+            )
+        return made
+
+    def _section(self, exercise: Exercise) -> nodes.section:
+        name = f"{self.arguments[0]}.{exercise.name}"
+        anchor = name.replace(".", "-").replace("_", "-")
+        title = exercise.name.replace("_", " ").capitalize()
+        section = nodes.section("", nodes.title("", title), ids=[anchor], names=[name])
+        task = NumpyDocstring(exercise.__doc__, self.config).lines()
+        section += self.parse_text_to_nodes("\n".join(task))
+        stub = html.escape(starting_point(exercise))
+        editor = f'<div class="live" data-name="{name}"><pre>{stub}</pre></div>'
+        section += nodes.raw("", editor, format="html")
+        return section
+
+
+def starting_point(exercise: Exercise) -> str:
+    """Return what the editor holds at first: what the answer may use, and the stub.
+
+    The task stands above the editor, so the stub comes without it.
+    """
+    lines = exercise.stub.splitlines()
+    if exercise.asks_for_function:
+        first = ast.parse(exercise.stub).body[0].body[0]
+        if isinstance(first, ast.Expr) and isinstance(first.value.value, str):
+            del lines[first.lineno - 1 : first.end_lineno]
+    else:
+        lines = [line for line in lines if not line.startswith("#")]
+    uses = getattr(exercise, "uses", "")
+    return "\n".join([uses, "", *lines] if uses else lines)
+
+
+def add_own_files(app: Sphinx, pagename: str, _template: str, context: dict, _tree: Any) -> None:
+    """Let a page that computes load its scripts and styles, and no other page."""
+    for script in SCRIPTS.get(pagename, ()):
+        app.add_js_file(script, loading_method="defer")
+    for style in STYLES.get(pagename, ()):
+        app.add_css_file(style)
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Tell Sphinx of the directive and of the pages."""
+    app.add_directive("live-exercises", LiveExercises)
+    app.connect("html-page-context", add_own_files)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
