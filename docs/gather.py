@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import filecmp
 import io
+import json
 import posixpath
 import re
 import shutil
@@ -48,6 +49,12 @@ PARTS = {
     "pyodide/python_stdlib.zip": "pyodide/python_stdlib.zip",
 }
 PACKAGE = "autodiff_course.zip"
+EXPLORER = "explorer.js"
+# What of the explorer's script a page may use.
+EXPLORER_NAMES = (
+    "applyRule derivativeName edgesOf evaluate headingOf heldAfter inputsOf planSweep planValues "
+    "pythonRepr replay shortText start style"
+)
 STATIC = "static"
 CARD = "card.png"
 
@@ -114,6 +121,7 @@ def _files(root: Path, repository_url: str) -> Iterator[tuple[PurePosixPath, Pat
             yield PurePosixPath(STATIC, "mathjax", path.relative_to(MATHJAX).as_posix()), path
     for place, part in PARTS.items():
         yield PurePosixPath(STATIC, place), NODE_MODULES / part
+    yield PurePosixPath(STATIC, EXPLORER), explorer_script().encode()
     yield PurePosixPath(STATIC, PACKAGE), packed(root / "src", root / "docs" / "live_python.py")
 
 
@@ -124,6 +132,29 @@ def _put(content: Path | bytes, target: Path) -> None:
             target.write_bytes(content)
     elif not target.exists() or not filecmp.cmp(content, target, shallow=False):
         shutil.copyfile(content, target)
+
+
+def explorer_script() -> str:
+    """Return the explorer of the notebooks, and the styles of Python's pictures, as one script."""
+    from autodiff_course.drawing import explorer, rendering, scalar_graph
+
+    styles = {
+        "graph": rendering.GRAPH_STYLE | scalar_graph.ROOM["graph_attr"],
+        "node": rendering.NODE_STYLE | scalar_graph.ROOM["node_attr"],
+        "edge": rendering.EDGE_STYLE,
+        "input": rendering.INPUT_STYLE,
+        "output": rendering.OUTPUT_STYLE,
+        "text": {
+            "font-family": rendering.FONTS,
+            "font-size": rendering.FONT_SIZE,
+            "text-anchor": "middle",
+        },
+    }
+    names = ", ".join(EXPLORER_NAMES.split())
+    return (
+        f"const courseExplorer = (() => {{\n{explorer._script()}\n"
+        f"const styles = {json.dumps(styles)};\nreturn {{ {names}, styles }};\n}})();\n"
+    )
 
 
 def packed(folder: Path, beside: Path) -> bytes:

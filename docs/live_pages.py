@@ -16,7 +16,14 @@ from autodiff_course.exercises.framework import Exercise, exercises_in
 
 # What a page loads that the others do not; in this order.
 SCRIPTS = {
-    "walk": ("jsep.js", "viz.js", "walk_formula.js", "walk.js"),
+    "walk": (
+        "jsep.js",
+        "viz.js",
+        "explorer.js",
+        "walk_formula.js",
+        "walk_picture.js",
+        "walk.js",
+    ),
     "live": ("live.js",),
 }
 STYLES = {"walk": ("walk.css",), "live": ("live.css",)}

@@ -28,6 +28,9 @@ from .rendering import (
 
 __all__ = ["draw", "label_nodes"]
 
+# What an explorer needs beyond `GRAPH_STYLE` and `NODE_STYLE`.
+ROOM = {"graph_attr": {"nodesep": "0.5"}, "node_attr": {"width": "0.95"}}
+
 
 def draw(
     output: Scalar | Sequence[Scalar],
@@ -80,8 +83,7 @@ def draw(
 
 def draw_with_room(output, *, values=None, tangents=None, adjoints=None, alt=None) -> Picture:
     """Draw as `draw` does, with room for numbers that are longer and for lines that are added."""
-    room = {"graph_attr": {"nodesep": "0.5"}, "node_attr": {"width": "0.95"}}
-    return _picture(output, (), values, tangents, adjoints, alt, room)
+    return _picture(output, (), values, tangents, adjoints, alt, ROOM)
 
 
 def table_rows(output, **columns) -> list[list[str]]:
