@@ -43,6 +43,7 @@ class Python {
   async ask(question) {
     if (!this.worker) await this.start();
     if (!this.worker) return { stopped: true };
+    this.say("Python works …");
     this.worker.postMessage(question);
     const began = performance.now();
     let timedOut = false;

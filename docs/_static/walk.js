@@ -146,6 +146,7 @@ const walk = (() => {
       this.values = new Map(); // of the inputs, by name; those of earlier formulas too
       this.shown = "move";
       this.from = null; // the name of the input whose tangent is seeded
+      this.timers = {};
       this.build();
       addEventListener("hashchange", () => this.readAddress());
       this.readAddress();
@@ -155,7 +156,7 @@ const walk = (() => {
       this.field = element("textarea", {
         id: "walk-formula", rows: 3, spellcheck: "false", autocapitalize: "off", autocomplete: "off",
         "aria-describedby": "walk-fault",
-        oninput: () => this.later(() => this.read()),
+        oninput: () => this.later("read", 250),
       });
       this.menu = element("select", { id: "walk-menu", onchange: () => this.choose() },
         element("option", { value: "" }, "…"),
@@ -166,7 +167,7 @@ const walk = (() => {
       this.seed = element("select", { id: "walk-seed", onchange: () => this.reseed() });
       this.seedLine = element("span", { class: "walk-seed" },
         element("label", { for: "walk-seed" }, "forward with respect to "), this.seed);
-      this.picture = element("div", { class: "walk-picture", oninput: () => this.later(() => this.follow(), 30) });
+      this.picture = element("div", { class: "walk-picture", oninput: () => this.later("follow", 30) });
       this.beside = element("div", { class: "walk-beside" });
       this.told = element("span", { role: "status" });
       const button = (words, onclick) => element("button", { type: "button", onclick }, words);
@@ -190,10 +191,10 @@ const walk = (() => {
       return element("label", {}, radio, words);
     }
 
-    /** Do something when the reader pauses. */
-    later(action, pause = 250) {
-      clearTimeout(this.timer);
-      this.timer = setTimeout(action, pause);
+    /** Do something when the reader pauses; of several calls of one method, the last. */
+    later(method, pause) {
+      clearTimeout(this.timers[method]);
+      this.timers[method] = setTimeout(() => this[method](), pause);
     }
 
     choose() {
@@ -256,7 +257,6 @@ const walk = (() => {
       if (turn !== this.turn) return; // a newer one is on its way
       const from = inputsOf(graph).find((node) => graph.nodes[node].label === this.from);
       const root = element("div", { class: "ad-explorer" }, svg, element("table"));
-      this.explorer?.stop?.();
       this.picture.replaceChildren(root);
       this.picture.classList.remove("walk-stale");
       const data = { graph: structuredClone(graph), ...SHOWN[name][1](graph, from) };
