@@ -28,17 +28,9 @@ MADE = ["404.html", "genindex.html", "py-modindex.html", "search.html", "_module
 SOURCE = "_modules/autodiff_course/graph.html"
 PAGES = [*WRITTEN, *NOTEBOOKS, *MADE, SOURCE]
 # One page of each kind: what is beside the text of a page, and its colours, are always the same.
-KINDS = [
-    "index.html",
-    "glossary.html",
-    "walk.html",
-    "live.html",
-    "api/graph.html",
-    NOTEBOOKS[0],
-    "search.html",
-    SOURCE,
-]
-DARK = ["glossary.html", "walk.html", "live.html", "api/graph.html", NOTEBOOKS[1], SOURCE]
+KINDS = ["index.html", "glossary.html", "api/graph.html", NOTEBOOKS[0], "search.html", SOURCE]
+DARK = ["glossary.html", "api/graph.html", NOTEBOOKS[1], SOURCE]
+COMPUTING = ["walk.html", "live.html"]
 
 
 # --- Reading pages --------------------------------------------------------------------------------
