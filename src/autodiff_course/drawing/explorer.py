@@ -80,14 +80,22 @@ class Explorer:
 
 @cache
 def _script():
-    """Return the script without what only its reader needs: comments and indentation."""
+    """Return the script and the style, without what only their readers need."""
     folder = Path(__file__).parent
-    names = ("explorer_numbers.js", "explorer.js")
+    names = ("explorer_numbers.js", "explorer_picture.js", "explorer.js")
     code = "\n".join((folder / name).read_text(encoding="utf-8") for name in names)
-    lines = (line.strip() for line in code.splitlines())
-    style = re.sub(r"\s+", " ", (folder / "explorer.css").read_text(encoding="utf-8"))
-    lines = [line for line in lines if line and not line.startswith("//")]
-    return "\n".join([*lines, f"const style={json.dumps(style)};"])
+    style = (folder / "explorer.css").read_text(encoding="utf-8")
+    style = re.sub(r"\s*([{};:,])\s+", r"\1", style).strip()
+    return f"{_squeezed(code)}\nconst style={json.dumps(style, ensure_ascii=False)};"
+
+
+def _squeezed(code):
+    """Leave out comments, indentation, and the space around punctuation."""
+    lines = (line.strip() for line in re.sub(r"; +// .*", ";", code).splitlines())
+    code = "\n".join(line for line in lines if line and not line.startswith("//"))
+    text = r'"(?:\\.|[^"\\])*"|`[^`]*`'
+    pattern = rf"({text})|([{{(\[,;])\s+| *([-+*/=<>?:&|{{}}()\[\]]) *"
+    return re.sub(pattern, lambda match: "".join(filter(None, match.groups())), code)
 
 
 def _html_table(rows):

@@ -133,7 +133,8 @@ def _scalar_dot(nodes, outputs, labels, columns, marked, room):
     import graphviz
 
     dot = graphviz.Digraph(
-        graph_attr=GRAPH_STYLE | room.get("graph_attr", {}),
+        # Operands in the order in which they are read: the first one on top.
+        graph_attr=GRAPH_STYLE | {"ordering": "in"} | room.get("graph_attr", {}),
         node_attr=NODE_STYLE | room.get("node_attr", {}),
         edge_attr=EDGE_STYLE,
     )
