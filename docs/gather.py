@@ -139,7 +139,7 @@ def explorer_script() -> str:
     from autodiff_course.drawing import explorer, rendering, scalar_graph
 
     styles = {
-        "graph": rendering.GRAPH_STYLE | scalar_graph.ROOM["graph_attr"],
+        "graph": scalar_graph.ORDERED_STYLE | scalar_graph.ROOM["graph_attr"],
         "node": rendering.NODE_STYLE | scalar_graph.ROOM["node_attr"],
         "edge": rendering.EDGE_STYLE,
         "input": rendering.INPUT_STYLE,

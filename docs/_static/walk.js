@@ -167,7 +167,7 @@ const walk = (() => {
       this.seed = element("select", { id: "walk-seed", onchange: () => this.reseed() });
       this.seedLine = element("span", { class: "walk-seed" },
         element("label", { for: "walk-seed" }, "forward with respect to "), this.seed);
-      this.picture = element("div", { class: "walk-picture", oninput: () => this.later("follow", 30) });
+      this.picture = element("div", { class: "walk-picture" });
       this.beside = element("div", { class: "walk-beside" });
       this.told = element("span", { role: "status" });
       const button = (words, onclick) => element("button", { type: "button", onclick }, words);
@@ -253,20 +253,21 @@ const walk = (() => {
       if (!this.graph) return;
       this.turn = (this.turn ?? 0) + 1;
       const { graph, turn } = this;
-      const svg = await walkPicture.draw(graph);
+      const still = await walkPicture.draw(graph);
       if (turn !== this.turn) return; // a newer one is on its way
       const from = inputsOf(graph).find((node) => graph.nodes[node].label === this.from);
-      const root = element("div", { class: "ad-explorer" }, svg, element("table"));
+      const root = element("div", { class: "ad-explorer" }, still, element("table"));
       this.picture.replaceChildren(root);
       this.picture.classList.remove("walk-stale");
       const data = { graph: structuredClone(graph), ...SHOWN[name][1](graph, from) };
       this.explorer = start(root, data, courseExplorer.style);
+      this.explorer.onchange = () => this.later("follow", 30);
       this.follow();
     }
 
     // What follows the values that the explorer now has: the tables, the address, the fault.
     follow() {
-      const { values, error } = this.explorer.numbers();
+      const { values, error } = this.explorer.numbers;
       for (const node of inputsOf(this.graph)) {
         this.graph.nodes[node].value = values[node];
         this.values.set(this.graph.nodes[node].label, values[node]);
@@ -277,6 +278,10 @@ const walk = (() => {
       const inputs = this.graph.nodes.map((node) => node.value);
       const gradient = error ? "" : gradientTable(this.graph, inputs);
       this.beside.replaceChildren(costTable(this.graph), gradient);
+      for (const part of this.beside.children) {
+        // What is wider than the screen can be scrolled with the keyboard, too.
+        if (part.scrollWidth > part.clientWidth) part.tabIndex = 0;
+      }
       this.writeAddress();
     }
 

@@ -89,9 +89,15 @@ const walkPicture = (() => {
 
   const graphviz = Viz.instance();
 
-  /** Draw a graph; resolves to an <svg>. */
-  async function draw(graph, numbers) {
-    return finished((await graphviz).renderSVGElement(dot(graph, numbers)));
+  /** Draw a graph; resolves to an <img> that holds the picture, as in the notebooks. */
+  async function draw(graph) {
+    const svg = finished((await graphviz).renderSVGElement(dot(graph)));
+    const image = new Image();
+    const text = new XMLSerializer().serializeToString(svg);
+    image.src = `data:image/svg+xml,${encodeURIComponent(text)}`;
+    const names = graph.outputs.map((node) => graph.nodes[node].label).join(", ");
+    image.alt = `Computational graph of ${names}: ${graph.nodes.length} nodes.`;
+    return image;
   }
 
   return { dot, draw };

@@ -28,6 +28,8 @@ from .rendering import (
 
 __all__ = ["draw", "label_nodes"]
 
+# Operands in the order in which they are read: the first one on top.
+ORDERED_STYLE = GRAPH_STYLE | {"ordering": "in"}
 # What an explorer needs beyond `GRAPH_STYLE` and `NODE_STYLE`.
 ROOM = {"graph_attr": {"nodesep": "0.5"}, "node_attr": {"width": "0.95"}}
 
@@ -133,8 +135,7 @@ def _scalar_dot(nodes, outputs, labels, columns, marked, room):
     import graphviz
 
     dot = graphviz.Digraph(
-        # Operands in the order in which they are read: the first one on top.
-        graph_attr=GRAPH_STYLE | {"ordering": "in"} | room.get("graph_attr", {}),
+        graph_attr=ORDERED_STYLE | room.get("graph_attr", {}),
         node_attr=NODE_STYLE | room.get("node_attr", {}),
         edge_attr=EDGE_STYLE,
     )
