@@ -29,17 +29,17 @@ const walk = (() => {
       },
     })],
     value: ["Evaluate", (graph) => ({ mode: "steps", sweeps: [valueSweep(graph)] })],
-    forward: ["Forward sweep", (graph, from) => ({ mode: "steps", sweeps: [forward(graph, from)] })],
-    reverse: ["Reverse sweep", (graph) => ({ mode: "steps", sweeps: [reverse(graph)] })],
-    both: ["Both sweeps", (graph, from) => ({
+    forward: ["Forward", (graph, from) => ({ mode: "steps", sweeps: [forward(graph, from)] })],
+    reverse: ["Reverse", (graph) => ({ mode: "steps", sweeps: [reverse(graph)] })],
+    both: ["Both", (graph, from) => ({
       mode: "steps",
       sweeps: [forward(graph, from), reverse(graph)],
     })],
-    "turn-forward": ["Your turn, forward", (graph, from) => ({
+    "turn-forward": ["You, forward", (graph, from) => ({
       mode: "turn",
       sweeps: [forward(graph, from)],
     })],
-    "turn-reverse": ["Your turn, reverse", (graph) => ({ mode: "turn", sweeps: [reverse(graph)] })],
+    "turn-reverse": ["You, reverse", (graph) => ({ mode: "turn", sweeps: [reverse(graph)] })],
   };
   const valueSweep = (graph) => ({ kind: "value", steps: planValues(graph) });
   const sweepOf = (graph, kind, node) => ({ kind, steps: planSweep(graph, kind, [[node, 1]]) });
@@ -154,7 +154,7 @@ const walk = (() => {
 
     build() {
       this.field = element("textarea", {
-        id: "walk-formula", rows: 3, spellcheck: "false", autocapitalize: "off", autocomplete: "off",
+        id: "walk-formula", spellcheck: "false", autocapitalize: "off", autocomplete: "off",
         "aria-describedby": "walk-fault",
         oninput: () => this.later("read", 250),
       });
@@ -165,21 +165,19 @@ const walk = (() => {
       this.modes = element("fieldset", { class: "walk-modes" }, element("legend", {}, "Show"),
         ...Object.entries(SHOWN).map(([name, [words]]) => this.modeButton(name, words)));
       this.seed = element("select", { id: "walk-seed", onchange: () => this.reseed() });
-      this.seedLine = element("span", { class: "walk-seed" },
-        element("label", { for: "walk-seed" }, "forward with respect to "), this.seed);
+      this.seedLine = element("div", { class: "walk-line" },
+        element("label", { for: "walk-seed" }, "Forward with respect to "), this.seed);
       this.picture = element("div", { class: "walk-picture" });
       this.beside = element("div", { class: "walk-beside" });
       this.told = element("span", { role: "status" });
       const button = (words, onclick) => element("button", { type: "button", onclick }, words);
       this.root.replaceChildren(
         element("div", { class: "walk-line" },
-          element("label", { for: "walk-menu" }, "A graph of the course "), this.menu),
-        element("label", { for: "walk-formula" }, "Your formula"),
-        this.field, this.fault, this.modes,
-        element("div", { class: "walk-line" }, this.seedLine,
+          element("label", { for: "walk-menu" }, "A graph of the course "), this.menu,
           button("Copy the link", () => this.copyLink()),
           button("Fill the screen", () => this.fillScreen()), this.told),
-        this.picture, this.beside,
+        element("label", { for: "walk-formula" }, "Your formula"),
+        this.field, this.fault, this.modes, this.seedLine, this.picture, this.beside,
       );
     }
 
@@ -207,6 +205,7 @@ const walk = (() => {
 
     // From the formula to the graph; where it cannot be read, the last picture stays, paler.
     read() {
+      this.field.rows = this.field.value.split("\n").length;
       try {
         const { graph, places } = walkFormula.read(this.field.value, courseExplorer);
         if (graph.nodes.length > MOST_NODES) {
@@ -263,6 +262,7 @@ const walk = (() => {
       this.explorer = start(root, data, courseExplorer.style);
       this.explorer.onchange = () => this.later("follow", 30);
       this.follow();
+      this.writeAddress();
     }
 
     // What follows the values that the explorer now has: the tables, the address, the fault.
@@ -282,7 +282,7 @@ const walk = (() => {
         // What is wider than the screen can be scrolled with the keyboard, too.
         if (part.scrollWidth > part.clientWidth) part.tabIndex = 0;
       }
-      this.writeAddress();
+      this.later("writeAddress", 300); // browsers refuse too many in a row
     }
 
     /** Say what is wrong, and mark where. */

@@ -263,7 +263,7 @@ def test_a_link_holds_the_formula_the_values_and_what_is_shown(visitor):
     formula = quote("y = x*x; z = y*y + y")
     visitor.open(f"walk.html#f={formula}&at=x:3&show=reverse")
     shown(page)
-    assert page.get_by_label("Reverse sweep").is_checked()
+    assert page.get_by_role("radio", name="Reverse", exact=True).is_checked()
     page.locator("#walk .controls input[type=range]").focus()
     page.keyboard.press("End")
     assert "adjoint 114" in page.locator("#walk g.node").first.text_content()
