@@ -7,12 +7,14 @@
 #                version, set it to the address that the install selector on pytorch.org shows
 #                after --index-url. It is read when .venv is made; run `make clean` to change it.
 #   LAB_FLAGS    more flags for JupyterLab, as in `make lab LAB_FLAGS="--no-browser --port 9000"`.
+#   FOLDER       for `make report`: where the submitted notebooks are.
 #   NAMES        for `make outputs` and `make slides`: only these notebooks, by number or name.
 #   TIMING       for `make outputs`: TIMING=1 also refreshes the cells that measure time.
 #   COLAB_PACKAGES  for `make test-colab`: a file with Colab's versions, as `pip freeze` prints them.
 PYTHON ?= python3
 TORCH_INDEX ?=
 LAB_FLAGS ?=
+FOLDER ?=
 NAMES ?=
 TIMING ?=
 COLAB_PACKAGES ?=
@@ -27,7 +29,7 @@ WEB := build/web
 WEB_STAMP := $(WEB)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test test-lowest test-newest test-colab slides site outputs address benchmarks lint format clean
+.PHONY: help lab test test-lowest test-newest test-colab slides site report outputs address benchmarks lint format clean
 
 help:  ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -60,6 +62,9 @@ site: $(STAMP) $(WEB_STAMP)  ## make the course's web site in build/site
 	$(BIN)/python docs/gather.py build/site-source
 	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going --conf-dir docs \
 	    --doctree-dir build/site-doctrees build/site-source build/site
+
+report: $(STAMP)  ## run the notebooks that students handed in, FOLDER=..., and write a table
+	@OMP_NUM_THREADS=1 $(BIN)/python -m autodiff_course.exercises.report '$(FOLDER)'
 
 outputs: $(STAMP)  ## run the notebooks again and keep the outputs that changed
 	$(BIN)/python tools/notebooks.py outputs $(if $(TIMING),--timing) $(NAMES)

@@ -47,8 +47,9 @@ def test_a_return_inside_the_loop():
     assert _message(ex01.sum_over_paths, answer).startswith("Only the first path counts.")
 
 
-def test_the_package_s_own_function_is_right():
-    assert ex01.count_paths.check(graph.count_paths)
+def test_the_package_s_own_function_is_right_but_does_not_count():
+    result = ex01.count_paths.check(graph.count_paths)
+    assert result.status == "other way" and "yours to write" in result.message
 
 
 def test_walking_along_every_path_takes_too_long():

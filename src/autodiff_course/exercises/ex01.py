@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from autodiff_course import graph
 from autodiff_course.graph import Scalar, paths, topological_order
 
 from .framework import case, exercise
@@ -220,13 +221,14 @@ def count_paths(source, target):
     >>> count_paths(x, x * x)
     2
     """
-    count = {}
-    for node in topological_order(target):  # parents come before children
-        if node is source:
-            count[node] = 1
-        else:
-            count[node] = sum(count[parent] for parent in node.parents)
-    return count[target]
+    count = {source: 1}  # each node is counted once, however many paths lead to it
+
+    def paths_to(node):
+        if node not in count:
+            count[node] = sum(paths_to(parent) for parent in node.parents)
+        return count[node]
+
+    return paths_to(target)
 
 
 def _ladder(layers):
@@ -308,9 +310,16 @@ def _listed(source, target):
     return len(paths(source, target))
 
 
+@count_paths.method(
+    "This calls the package's own count. It is right, but here it is yours to write."
+)
+def _(call):
+    return not call.calls_of(graph.count_paths)
+
+
 count_paths.add_hints(
     "How many paths lead to a node if you know how many lead to each of its parents?",
-    "`topological_order(target)` lists parents before children, so one loop over it is enough.",
+    "The sum over its parents asks again for the same nodes: let it ask a dict first.",
     "Keep the counts in a dict with the nodes as keys. The source has 1.",
 )
 
@@ -404,6 +413,11 @@ def _doubled(points):
 @fresh_gradients.mistake("The two are swapped: the derivative with respect to a comes first.")
 def _b_first(points):
     return [(by_b, by_a) for by_a, by_b in _true_gradients(points)]
+
+
+@fresh_gradients.method("The numbers are right; get them from PyTorch's `backward` or `grad`.")
+def _(call):
+    return not call.given[0] or call.calls_of("run_backward") > 0
 
 
 fresh_gradients.add_hints(

@@ -1,25 +1,34 @@
 """How an exercise is written, and how an answer to it is checked.
 
 An exercise *is* its solution: a plain function, whose docstring is the task. Around it stand the
-inputs to try an answer on, the mistakes to recognise, and the hints::
+inputs to try an answer on, the mistakes to recognise, the way that is asked, and the hints::
 
-    @exercise
+    @exercise(minutes=3, insight="A power is a product.", next_try="Cube it.")
     def square(x):
         \"\"\"Return x squared.\"\"\"
         return x * x
 
-    @square.cases
-    def _cases():
-        return [case(3.0), case(0.0)]
+    @square.cases  # the smallest first: the first one that goes wrong is shown
+    def _():
+        return [case(0.0), case(3.0)]
 
-    @square.mistake("That is twice x.")
+    @square.random_cases  # beside them, new at each check, so that no accident passes
+    def _(random):
+        return [case(random.uniform(-5.0, 5.0))]
+
+    @square.mistake("That is twice x.")  # said of an answer that gives what this function gives
     def _doubled(x):
         return 2 * x
 
+    @square.method("Multiply: do not call `pow`.")  # asked once the values are right
+    def _(call):
+        return not call.calls_of("pow")
+
     square.add_hints("Multiply x by itself.")
 
-A mistake is a function too: a wrong one. An answer that is wrong in the same way gets its message.
-A solution without parameters makes an exercise that asks for a value instead of a function.
+A solution without parameters makes an exercise that asks for a value instead of a function. How an
+answer is called is told in `autodiff_course.exercises.running`, how it is judged in
+`autodiff_course.exercises.judging`.
 """
 
 from __future__ import annotations
@@ -27,41 +36,18 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
+import random
 import textwrap
 from collections.abc import Callable, Iterable
 from types import ModuleType
-from typing import NamedTuple
 
+from . import record
 from .comparing import Tolerance, difference, plain, show
-from .display import CheckResult, Hint, Solution
-from .running import Raised, Returned, Run, call, run
+from .display import CheckResult, Hint, Solution, Task
+from .judging import Call, Case, Judge, Method, Mistake, has_dots, is_perhaps
+from .running import Raised, Returned, TimedOut, limited, world_kept
 
-__all__ = ["Case", "Exercise", "Mistake", "case", "exercise", "exercises_in"]
-
-
-class Case(NamedTuple):
-    """One input on which an answer is tried.
-
-    Attributes
-    ----------
-    arguments : tuple
-        The arguments of the call.
-    label : str
-        A description of the input, for arguments whose ``repr`` says little.
-    too_slow : str
-        What to tell the reader of an answer that takes too long on this input.
-    """
-
-    arguments: tuple
-    label: str = ""
-    too_slow: str = "Is there a loop that never ends?"
-
-
-class Mistake(NamedTuple):
-    """A wrong function and what to tell a reader whose answer does the same."""
-
-    function: Callable
-    message: str
+__all__ = ["Call", "Case", "Exercise", "case", "exercise", "exercises_in"]
 
 
 def case(*arguments, **texts: str) -> Case:
@@ -98,7 +84,7 @@ def exercise(function: Callable | None = None, **settings):
     ... def half(x):
     ...     return x / 2
     >>> half
-    <Exercise half(x): check(answer), hint(), solution()>
+    <Exercise half(x): task, check(answer), hint(), solution(), use(answer)>
     """
     if function is None:
         return lambda solution: Exercise(solution, **settings)
@@ -111,14 +97,14 @@ def exercises_in(module: ModuleType) -> list[Exercise]:
     Examples
     --------
     >>> from autodiff_course.exercises import ex01
-    >>> exercises_in(ex01)[0].name
-    'two_derivatives'
+    >>> len(exercises_in(ex01)) > 3
+    True
     """
     return [thing for thing in vars(module).values() if isinstance(thing, Exercise)]
 
 
 class Exercise:
-    """A task for the reader: `check` an answer, ask for a `hint`, see the `solution`.
+    """A task for the reader: `check` an answer, ask for a `hint`, see the `solution`, `use` it.
 
     Parameters
     ----------
@@ -127,16 +113,20 @@ class Exercise:
     needs : str or iterable of str, optional
         Libraries without which an answer cannot be checked, as ``import`` names them.
     seconds : float, optional
-        How long an answer may take for all inputs together.
+        How long an answer may take for all inputs together, comparison and printing included.
     tolerance : Tolerance, optional
         How far a number may be from the expected one.
+    minutes : float, optional
+        How long a reader is expected to need.
+    insight, next_try : str, optional
+        What is said after "Right": one sentence of insight, and what to try next.
+    uses : str, optional
+        The imports that an answer may build on. The notebook has them above the exercise.
 
     Attributes
     ----------
     name : str
         The name of the solution.
-    reference : callable
-        The solution.
     mistakes : list of Mistake
         The mistakes that are recognised.
     hints : list of str
@@ -144,7 +134,7 @@ class Exercise:
 
     Examples
     --------
-    >>> @exercise
+    >>> @exercise(insight="A power is a product.")
     ... def square(x):
     ...     return x * x
     >>> @square.cases
@@ -154,7 +144,7 @@ class Exercise:
     ... def _doubled(x):
     ...     return 2 * x
     >>> square.check(lambda x: x**2)
-    ✓ Right. 2 inputs tried.
+    ✓ Right. 2 inputs tried. A power is a product.
     >>> square.check(lambda x: x + x)
     ✗ Not right yet. That is twice x.
         Input     x = 3.0
@@ -169,26 +159,43 @@ class Exercise:
         needs: str | Iterable[str] = (),
         seconds: float = 5.0,
         tolerance: Tolerance | None = None,
+        minutes: float = 5,
+        insight: str = "",
+        next_try: str = "",
+        uses: str = "",
     ) -> None:
         self.reference = reference
         self.name = reference.__name__
+        self.minutes, self.insight, self.next_try = minutes, insight, next_try
+        self.uses = textwrap.dedent(uses).strip()
         self.mistakes: list[Mistake] = []
+        self.methods: list[Method] = []
         self.hints: list[str] = []
         self.__doc__ = inspect.getdoc(reference)
         self._signature = inspect.signature(reference)
         self._needs = (needs,) if isinstance(needs, str) else tuple(needs)
         self._seconds = seconds
-        self._tolerance = tolerance or Tolerance()
-        self._make_cases = lambda: [case()]
+        self.tolerance = tolerance or Tolerance()
+        self._fixed_cases = lambda: [case()]
+        self._random_cases = lambda random: []
         self._hints_given = 0
+        self._right_answer = None
 
     def __repr__(self) -> str:
         call_form = f"{self.name}{self._signature}" if self.asks_for_function else self.name
-        return f"<Exercise {call_form}: check(answer), hint(), solution()>"
+        return f"<Exercise {call_form}: task, check(answer), hint(), solution(), use(answer)>"
 
     # For the reader
 
-    def check(self, answer=..., *, seconds: float | None = None) -> CheckResult:
+    @property
+    def task(self) -> Task:
+        """What the exercise asks for, and what an answer may use."""
+        form = f"{self.name}{self._signature}" if self.asks_for_function else self.name
+        return Task(form, self.__doc__ or "", self.uses)
+
+    def check(
+        self, answer=..., *, seconds: float | None = None, seed: int | None = None
+    ) -> CheckResult:
         """Say whether an answer is right and, if not, where it goes wrong.
 
         Parameters
@@ -197,19 +204,37 @@ class Exercise:
             The function, or the value, that the exercise asks for.
         seconds : float, optional
             How long the answer may take, if not as long as the exercise says.
+        seed : int, optional
+            Of the random inputs, as an earlier check named it; otherwise they are new.
 
         Returns
         -------
         CheckResult
             Never an exception, whatever the answer does.
         """
+        seconds = self._seconds if seconds is None else seconds
+        seed = random.SystemRandom().randrange(10_000) if seed is None else seed
         try:
-            return self._check(answer, self._seconds if seconds is None else seconds)
+            result = self._checked(answer, seconds, seed)
         except KeyboardInterrupt:
             return CheckResult("not checked", "The check was interrupted.")
         except BaseException as error:  # a returned object may raise when it is looked at
             what = Raised(type(error), show(error))
-            return CheckResult("not checked", f"Your answer could not be compared: {what}")
+            result = CheckResult("not checked", f"Your answer could not be compared: {what}")
+        if result:
+            self._right_answer = answer
+        record.keep(self.reference.__module__, self.name, result.status)
+        return result
+
+    def use(self, answer=...):
+        """Return the reader's function if it is right, and otherwise say so and return ours.
+
+        The cells of a notebook go on with it. Where a value is asked for, it is the value.
+        """
+        if answer is not ... and (answer is self._right_answer or self.check(answer)):
+            return answer
+        print(f"{self.name}: the course's own is used until yours passes its check.")
+        return self.reference if self.asks_for_function else self.reference()
 
     def hint(self) -> Hint:
         """Give the next hint; the last one again when there are no more."""
@@ -219,17 +244,20 @@ class Exercise:
     def solution(self) -> Solution:
         """Show the source of the function that answers are compared with."""
         value = "" if self.asks_for_function else show(self.reference())
-        return Solution(_source(self.reference), value)
+        return Solution(_source(self.reference), value, self.uses)
 
     @property
     def stub(self) -> str:
         """What the notebook holds before the reader starts: runs, and counts as not attempted."""
         # "my_": a plain name could hide one that the notebook imports, such as count_paths.
+        text = self.task.text
         if self.asks_for_function:
-            return f"def my_{self.name}{self._signature}:\n    # your code here\n    return ..."
+            raw, end = "r" if "\\" in text else "", "\n" if "\n" in text else ""
+            body = f'{raw}"""{text}{end}"""\n# your code here\nreturn ...'
+            return f"def my_{self.name}{self._signature}:\n{textwrap.indent(body, '    ')}"
         value = self.reference()
         dots = f"({', '.join(['...'] * len(value))})" if isinstance(value, tuple) else "..."
-        return f"my_{self.name} = {dots}  # your values here"
+        return f"{textwrap.indent(text, '# ', lambda line: True)}\nmy_{self.name} = {dots}"
 
     @property
     def asks_for_function(self) -> bool:
@@ -241,9 +269,15 @@ class Exercise:
     def cases(self, function: Callable[[], list[Case]]) -> Callable[[], list[Case]]:
         """Decorate the function that makes the inputs: the same ones, but new, at each call.
 
-        The most telling input should come first: it is the one shown when the answer is wrong.
+        The smallest input should come first: the first that goes wrong is shown. None should need
+        more than a gigabyte, even in the obvious slow way.
         """
-        self._make_cases = function
+        self._fixed_cases = function
+        return function
+
+    def random_cases(self, function: Callable[[random.Random], list[Case]]) -> Callable:
+        """Decorate the function that makes random inputs, out of a `random.Random`."""
+        self._random_cases = function
         return function
 
     def mistake(self, message: str) -> Callable[[Callable], Callable]:
@@ -255,41 +289,38 @@ class Exercise:
 
         return register
 
+    def method(self, message: str) -> Callable[[Callable[[Call], bool]], Callable]:
+        """Decorate the question whether a call went the way that is asked, which `Call` tells.
+
+        It is asked of every input once the values are right; the message is for a reader whose
+        answer is right in another way, such as by a library's function for the whole exercise.
+        """
+
+        def register(function):
+            self.methods.append(Method(function, message))
+            return function
+
+        return register
+
     def add_hints(self, *hints: str) -> None:
         """Add hints, the vaguest first."""
         self.hints += hints
 
-    def outcomes(self, function: Callable) -> list[Returned | Raised]:
-        """Call a function of ours, a solution or a mistake, on every input."""
-        return [call(function, one.arguments) for one in self._make_cases()]
+    def inputs(self, seed: int | None = None) -> list[Case]:
+        """Make the inputs, new ones each time; with a seed the random ones too."""
+        drawn = [] if seed is None else self._random_cases(random.Random(seed))
+        # Whoever looks at one of these sees which seed makes it again.
+        drawn = [one._replace(label=f"{_label(self, one)} (seed={seed})") for one in drawn]
+        return self._fixed_cases() + drawn
 
     def agree(self, one: Returned | Raised, other: Returned | Raised) -> bool:
         """Tell whether two outcomes are the same: equal values, or the same kind of exception."""
         if isinstance(one, Raised) or isinstance(other, Raised):
             return type(one) is type(other) and one.kind is other.kind
-        return difference(one.value, other.value, self._tolerance) is None
+        return difference(one.value, other.value, self.tolerance) is None
 
-    # Checking
-
-    def _check(self, answer, seconds):
-        missing = self._missing_library()
-        if missing:
-            return CheckResult("not checked", f"This exercise needs {missing}: install it first.")
-        if _has_dots(answer):
-            return _not_attempted()
-        if not self.asks_for_function:
-            return self._check_value(answer)
-        complaint = self._complaint_about_call(answer)
-        if complaint:
-            return CheckResult("wrong", complaint)
-        # The truth first: what it imports and warms up is then not on the reader's clock.
-        expected = self.outcomes(self.reference)
-        tried = run(answer, [one.arguments for one in self._make_cases()], seconds)
-        if tried.ended == "interrupted":
-            return CheckResult("not checked", f"The check was interrupted.{_leftover(tried)}")
-        return self._judge(tried, expected, seconds)
-
-    def _missing_library(self):
+    def missing_library(self) -> str | None:
+        """Return the name of a library that the exercise needs and that is not installed."""
         for library in self._needs:
             try:
                 importlib.import_module(library)
@@ -297,172 +328,87 @@ class Exercise:
                 return library
         return None
 
-    def _check_value(self, answer):
-        if callable(answer):
+    # Checking
+
+    def _checked(self, answer, seconds, seed):
+        missing = self.missing_library()
+        if missing:
+            return CheckResult("not checked", f"This exercise needs {missing}: install it first.")
+        if has_dots(answer):
+            return self.not_attempted()
+        judge = Judge(self, answer, seed)
+        with world_kept() as printed:
+            try:
+                work = judge.function if self.asks_for_function else self._judge_value
+                result = limited(lambda clock: work(clock, answer), seconds)
+            except TimedOut as late:
+                result = judge.too_late(seconds, late.stopped)
+        if printed.text and result.status != "not attempted":
+            result = result.with_rows(("Printed", printed.text))
+        return result
+
+    def not_attempted(self) -> CheckResult:
+        """Say what is to be done."""
+        text = "Replace the `...` by your answer and run the cell again."
+        return CheckResult("not attempted", text, task=self.task)
+
+    def right(self, said: str) -> CheckResult:
+        """Say that the answer is right, what there is to see, and what to try next."""
+        rows = (("Try next", self.next_try),) if self.next_try else ()
+        return CheckResult("right", f"{said} {self.insight}".rstrip(), rows=rows)
+
+    def _judge_value(self, clock, answer):
+        if callable(answer) and not hasattr(answer, "tolist"):
             return CheckResult("wrong", "This exercise asks for a value, not for a function.")
         if answer is None:
             return CheckResult("wrong", "The answer is None. Did you assign a value to it?")
-        expected, yours = self.outcomes(self.reference), Returned(answer)
-        found = difference(answer, expected[0].value, self._tolerance)
+        with clock.paused():
+            expected = self.reference()
+            known = [(mistake, mistake.function()) for mistake in self.mistakes]
+        found = difference(answer, expected, self.tolerance)
         if not found:
-            return CheckResult("right", f"The answer is {show(answer)}.")
-        # Neither the expected value nor a sentence that quotes it: they would give it away.
-        asked, given = _form(expected[0].value), _form(answer)
-        if asked != given:
-            general = f"Expected {asked}, got {given}."
-        elif found.index:
-            general = f"Look again at index {_brackets(found.index)}."
-        else:
-            general = "That is another value."
+            return self.right(f"The answer is {show(answer)}.")
+        message = next(
+            (
+                mistake.message
+                for mistake, value in known
+                if difference(answer, value, self.tolerance) is None
+            ),
+            "",
+        )
+        said = f"Perhaps: {message}" if message and is_perhaps([plain(answer)]) else message
         return CheckResult(
             "wrong",
-            self._recognise([yours], expected, 0) or general,
+            said or _hide(answer, expected, found),
+            mistake=message,
             yours=answer,
             index=found.index or None,
             rows=(("Yours", show(answer)),),
         )
 
-    def _complaint_about_call(self, answer):
-        """Say what keeps `answer` from being called at all, if anything does."""
-        if not callable(answer):
-            return (
-                f"This exercise asks for a function, but got {show(answer)}. Pass the function "
-                f"itself, without calling it: `check(my_{self.name})`."
-            )
-        try:
-            signature = inspect.signature(answer)
-        except (TypeError, ValueError):  # some built-in functions do not tell
-            return ""
-        try:
-            signature.bind(*self._make_cases()[0].arguments)
-        except TypeError:
-            wanted = ", ".join(self._signature.parameters)
-            return (
-                f"Your function is called as `{self.name}({wanted})`, but its parameters are "
-                f"`{signature}`."
-            )
-        return ""
 
-    def _judge(self, tried: Run, expected, seconds):
-        for number, (mine, true) in enumerate(zip(tried.outcomes, expected, strict=False)):
-            if not self.agree(mine, true):
-                return self._explain(tried.outcomes, expected, number)
-        if tried.ended == "timed out":
-            return self._too_late(tried, expected, seconds)
-        inputs = "input" if len(expected) == 1 else "inputs"
-        return CheckResult("right", f"{len(expected)} {inputs} tried.")
-
-    def _too_late(self, tried, expected, seconds):
-        number = len(tried.outcomes)
-        guess = self._make_cases()[number].too_slow
-        message = f"No result after {seconds:g} s. {guess}{_leftover(tried)}"
-        return self._wrong(message, number, expected)
-
-    def _explain(self, outcomes, expected, number):
-        """Describe the first wrong outcome, which is that of input `number`."""
-        mine, true = outcomes[number], expected[number]
-        if _is_unwritten(mine):
-            return _not_attempted()
-        recognised = self._recognise(outcomes, expected, number)
-        if isinstance(mine, Raised):
-            return self._wrong(recognised or _about(mine), number, expected, _outcome(mine))
-        if isinstance(true, Raised):
-            general = f"Your function should raise {true.kind.__name__} here."
-            return self._wrong(recognised or general, number, expected, _outcome(mine), mine.value)
-        found = difference(mine.value, true.value, self._tolerance)
-        general = found.message
-        if mine.value is None:
-            general = "Your function returned None; is a `return` missing?"
-        return self._wrong(
-            recognised or general, number, expected, _outcome(mine), mine.value, found.index
-        )
-
-    def _wrong(self, message, number, expected, shown="", yours=None, index=()):
-        given = self._input(number)
-        true = expected[number]
-        rows = [("Input", given), ("Yours", shown), ("Expected", _outcome(true))]
-        if index:
-            rows.append(("Index", _brackets(index)))
-        return CheckResult(
-            "wrong",
-            message,
-            input=given,
-            yours=yours,
-            expected=None if isinstance(true, Raised) else true.value,
-            index=index or None,
-            rows=tuple((label, value) for label, value in rows if value),
-        )
-
-    def _input(self, number):
-        # Of a new case: the answer may have changed the one that it was given.
-        this = self._make_cases()[number]
-        pairs = zip(self._signature.parameters, this.arguments, strict=False)
-        return this.label or ", ".join(f"{name} = {show(value)}" for name, value in pairs)
-
-    def _recognise(self, outcomes, expected, first_wrong):
-        """Return the message of the mistake that explains the outcomes, if one does.
-
-        It must predict the answer's outcome wherever it differs from the truth itself, the first
-        wrong outcome among them. The answer may have further faults elsewhere; so of several such
-        mistakes the one that predicts the most outcomes is taken.
-        """
-        best, message = 0, ""
-        for mistake in self.mistakes:
-            predicted = self.outcomes(mistake.function)
-            # After a time-out there are fewer outcomes than inputs.
-            hits = [self.agree(*pair) for pair in zip(outcomes, predicted, strict=False)]
-            telling = {n for n in range(len(hits)) if not self.agree(predicted[n], expected[n])}
-            explains = first_wrong in telling and all(hits[n] for n in telling)
-            if explains and sum(hits) > best:
-                best, message = sum(hits), mistake.message
-        return message
-
-
-def _not_attempted():
-    return CheckResult("not attempted", "Replace the `...` by your answer and run the cell again.")
-
-
-def _has_dots(value):
-    if isinstance(value, (list, tuple)):
-        return any(_has_dots(item) for item in value)
-    return value is ...
-
-
-def _is_unwritten(outcome):
-    if isinstance(outcome, Raised):
-        return issubclass(outcome.kind, NotImplementedError)
-    return _has_dots(outcome.value)
-
-
-def _outcome(outcome):
-    return f"raises {outcome}" if isinstance(outcome, Raised) else show(outcome.value)
-
-
-def _about(raised):
-    where = f" In {raised.line}" if raised.line else ""
-    if issubclass(raised.kind, RecursionError):
-        return f"Your function calls itself without end (RecursionError).{where}"
-    return f"Your function raised {raised}.{where}"
-
-
-def _leftover(tried):
-    if tried.stopped:
-        return ""
-    return " It could not be stopped and still runs: restart the kernel to end it."
-
-
-def _brackets(index):
-    return f"[{', '.join(show(part) for part in index)}]"
+def _hide(answer, expected, found):
+    """Say what is wrong with a value, but neither the expected one nor what would give it away."""
+    asked, given = _form(expected), _form(answer)
+    if asked != given:
+        return f"Expected {asked}, got {given}."
+    if found.index:
+        return f"Look again at index [{', '.join(map(show, found.index))}]."
+    return "That is another value."
 
 
 def _form(value):
-    """Describe the form of a value without giving away what it is."""
     value = plain(value)
     if isinstance(value, list):
         return f"{len(value)} values"
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return "one number"
     return f"a value of type {type(value).__name__}"
+
+
+def _label(exercise, one):
+    pairs = zip(exercise._signature.parameters, one.arguments, strict=False)
+    return one.label or ", ".join(f"{name} = {show(value)}" for name, value in pairs)
 
 
 def _source(function):

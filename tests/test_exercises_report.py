@@ -1,0 +1,77 @@
+"""The teacher's report, over notebooks that are right, wrong, without end, and fatal."""
+
+import asyncio
+import csv
+
+import pytest
+from nbformat import v4, write
+
+from autodiff_course.exercises import ex01, report
+
+HEAD = "from autodiff_course.exercises import ex01"
+RIGHT = "def my_local_derivatives(x, y):\n    return 1 / y, -x / y**2"
+SWAPPED = "def my_local_derivatives(x, y):\n    return -x / y**2, 1 / y"
+
+
+def _hand_in(path, *cells):
+    path.parent.mkdir(exist_ok=True)
+    write(v4.new_notebook(cells=[v4.new_code_cell(cell) for cell in (HEAD, *cells)]), path)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("class")
+    _hand_in(folder / "ada.ipynb", RIGHT, "raise ValueError('a cell that fails')")
+    _hand_in(folder / "bob" / "01.ipynb", SWAPPED)
+    _hand_in(folder / "eve.ipynb", SWAPPED, "import time\nwhile True:\n    time.sleep(0.1)")
+    _hand_in(folder / "kim.ipynb", RIGHT, "import os\nos._exit(1)")
+    (folder / "max.ipynb").write_text("no notebook")
+    assert report.main([str(folder), "--seconds", "4", "--jobs", "4"]) == 0
+    return folder
+
+
+def _rows(folder):
+    with (folder / "report.csv").open(encoding="utf-8-sig", newline="") as file:
+        return {row["student"]: row for row in csv.DictReader(file)}
+
+
+def test_each_student_has_a_row(folder):
+    rows = _rows(folder)
+    assert list(rows) == ["ada", "bob", "eve", "kim", "max"]
+    states = {name: row["ex01.local_derivatives"] for name, row in rows.items()}
+    assert states == {"ada": "right", "bob": "wrong", "eve": "wrong", "kim": "", "max": ""}
+    assert rows["ada"]["ex01.sum_over_paths"] == "not tried"
+    assert rows["ada"]["right"] == "1" and rows["ada"]["problem"] == ""
+    assert rows["bob"]["first mistake"].startswith("ex01.local_derivatives: The two are swapped")
+
+
+def test_a_notebook_without_end_or_with_a_dead_kernel_costs_its_own_row_only(folder):
+    problems = {name: row["problem"] for name, row in _rows(folder).items()}
+    assert problems["eve"] == "code cell 3 was stopped after 4 s"
+    assert problems["kim"] == "code cell 3 killed its kernel or hung in it"
+    assert problems["max"].startswith("NotJSONError")
+
+
+def test_the_page_shows_the_same_and_the_mistakes_of_the_class(folder):
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert "✓ right" in page and "… not tried" in page and "src=" not in page
+    mistake = next(one for one in ex01.local_derivatives.mistakes if "swapped" in one.message)
+    told = f"<td>ex01.local_derivatives</td><td>{mistake.message}</td><td>2</td>"
+    assert told in page
+
+
+def test_memory_is_limited(tmp_path):
+    _hand_in(tmp_path / "big.ipynb", RIGHT, "x = bytearray(3 * 10**9)\nmy_local_derivatives = 1")
+    student = asyncio.run(report.run_notebook(tmp_path / "big.ipynb", gigabytes=2.0))
+    assert student.states["ex01.local_derivatives"] == "right"  # the cell failed before its end
+
+
+def test_a_cell_of_the_table_is_no_formula(tmp_path):
+    report.write_report([report.Student("=1+1")], tmp_path)
+    assert "'=1+1" in (tmp_path / "report.csv").read_text(encoding="utf-8-sig")
+
+
+def test_a_folder_without_notebooks_is_refused(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        report.main([str(tmp_path)])
+    assert "no notebooks" in capsys.readouterr().err
