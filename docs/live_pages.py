@@ -9,10 +9,10 @@ from typing import Any
 
 from docutils import nodes
 from sphinx.application import Sphinx
-from sphinx.ext.napoleon import NumpyDocstring
 from sphinx.util.docutils import SphinxDirective
 
 from autodiff_course.exercises.framework import Exercise, exercises_in
+from course_site import task_lines
 
 # What a page loads that the others do not; in this order.
 SCRIPTS = {
@@ -57,8 +57,7 @@ class LiveExercises(SphinxDirective):
         anchor = name.replace(".", "-").replace("_", "-")
         title = exercise.name.replace("_", " ").capitalize()
         section = nodes.section("", nodes.title("", title), ids=[anchor], names=[name])
-        task = NumpyDocstring(exercise.__doc__, self.config).lines()
-        section += self.parse_text_to_nodes("\n".join(task))
+        section += self.parse_text_to_nodes("\n".join(task_lines(exercise, self.config)))
         stub = html.escape(starting_point(exercise))
         editor = f'<div class="live" data-name="{name}"><pre>{stub}</pre></div>'
         section += nodes.raw("", editor, format="html")
