@@ -11,6 +11,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
+from autodiff_course.exercises import framework
 from autodiff_course.exercises.framework import Exercise, exercises_in
 from course_site import task_lines
 
@@ -40,6 +41,8 @@ class LiveExercises(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         """Return a section for each exercise."""
         module = importlib.import_module(f"autodiff_course.exercises.{self.arguments[0]}")
+        for source in (module.__file__, framework.__file__, __file__):
+            self.env.note_dependency(source)  # where one changes, the page is made again
         found, elsewhere = [], []
         for exercise in exercises_in(module):
             (elsewhere if exercise._needs else found).append(exercise)
