@@ -148,6 +148,8 @@ def _normalised_outputs(cell: NotebookNode) -> list[NotebookNode]:
             output.metadata.pop(WIDGET_VIEW, None)
             if not output.data:
                 continue
+        if output.output_type == "stream" and _is_erased(output.text):
+            continue
         if output.output_type == "execute_result":
             output.execution_count = cell.execution_count
         if output.output_type == "error":
@@ -165,6 +167,13 @@ def _without_library_frames(traceback: Sequence[str]) -> list[str]:
         elif kept[-1:] != [LIBRARY_FRAMES]:
             kept.append(LIBRARY_FRAMES)
     return kept
+
+
+def _is_erased(text: str) -> bool:
+    """Whether nothing is left to see of a text that writes over itself, as a progress bar does."""
+    return "\r" in text and not any(
+        line.rstrip("\r").rpartition("\r")[2].strip() for line in text.split("\n")
+    )
 
 
 def merge_streams(outputs: Sequence[NotebookNode]) -> list[NotebookNode]:
@@ -244,9 +253,9 @@ def _picture(cell: NotebookNode) -> tuple[str, bytes]:
         data = output.get("data", {})
         if "image/png" in data:
             return ".png", base64.b64decode(data["image/png"])
-        svg = re.search(r"<svg.*?</svg>", data.get("text/html", ""), re.DOTALL)
-        if svg:
-            return ".svg", (svg[0] + "\n").encode()
+        image = re.search(r'"data:image/svg\+xml;base64,([^"]*)"', data.get("text/html", ""))
+        if image:
+            return ".svg", base64.b64decode(image[1]) + b"\n"
     raise NotebookFailed(f"the cell {cell.get('id')!r} is to give a figure but shows no picture")
 
 

@@ -699,7 +699,7 @@ class _Bar:
         """Show the bar, or never again try to."""
         self.due = math.inf
         try:
-            from tqdm.auto import tqdm
+            from tqdm import tqdm
         except ImportError:
             if self.wanted:
                 raise ImportError("progress=True needs the package tqdm") from None

@@ -190,7 +190,7 @@ class Free extends Explorer {
 
   // A box that shows the numbers of a sweep, and fields for its seeds.
   makeChoice(kind, ends, choice) {
-    const seeds = new Map(choice.seeds);
+    const seeds = new Map(choice.seeds.map(([node, seed]) => [node, numberOf(seed)]));
     const fields = ends.map((node) => {
       const name = `seed of ${this.label(node)}`;
       const field = numberField(seeds.get(node) ?? 0, name, (seed) => {

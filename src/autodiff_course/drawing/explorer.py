@@ -26,7 +26,7 @@ from autodiff_course.graph import (
     topological_order,
 )
 
-from .graph_data import graph_data, steps_data
+from .graph_data import graph_data, json_number, steps_data
 from .pictures import Picture
 from .rendering import table
 from .scalar_graph import draw_with_room, formula, label_nodes, number_text, table_rows
@@ -60,7 +60,7 @@ class Explorer:
             return still
         data = json.dumps(self.data, ensure_ascii=False, separators=(",", ":"))
         data = data.replace("</", "<\\/")  # the end of a script in a name would end this one
-        key = sha256(still.encode() + data.encode()).hexdigest()[:12]
+        key = sha256(data.encode()).hexdigest()[:12]
         find = f"document.querySelectorAll('[data-explorer=\"{key}\"]:not([data-live])')"
         start = f"for(const root of {find}){{root.dataset.live='';start(root,{data},style);}}"
         # JupyterLab leaves the keys alone inside an element with the second attribute.
@@ -74,7 +74,9 @@ class Explorer:
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         if self.picture.svg is None:
-            return self.picture._repr_mimebundle_()
+            # The reason, then the table, unless the picture's own is the same.
+            both = f"{self.picture.text}\n\n{self!r}"
+            return {"text/plain": self.picture.text if repr(self) in self.picture.text else both}
         return {"text/html": self.html, "text/plain": repr(self)}
 
 
@@ -172,7 +174,7 @@ def explore(
     number = {node: i for i, node in enumerate(nodes)}
     options = {
         kind: {
-            "seeds": [[number[node], seed] for node, seed in seeds[kind].items()],
+            "seeds": [[number[node], json_number(seed)] for node, seed in seeds[kind].items()],
             "shown": f"{kind}s" in columns,
         }
         for kind in seeds
@@ -260,12 +262,6 @@ def step_through(
     sweeps = {"value": evaluation if values else None, "tangent": tangents, "adjoint": adjoints}
     sweeps = {name: list(steps) for name, steps in sweeps.items() if steps is not None}
     _check_sweeps(sweeps, your_turn)
-    labels = label_nodes(nodes)
-    words = {
-        name: [f"no {name} is known yet", *(_arithmetic(name, step, labels) for step in steps)]
-        for name, steps in sweeps.items()
-    }
-    columns = {f"{name}s": {} if your_turn else _final(steps) for name, steps in sweeps.items()}
     data = {
         "graph": graph_data(output),
         "mode": "turn" if your_turn else "steps",
@@ -273,6 +269,12 @@ def step_through(
             {"kind": name, "steps": steps_data(output, steps)} for name, steps in sweeps.items()
         ],
     }
+    labels = label_nodes(nodes)
+    words = {
+        name: [f"no {name} is known yet", *(_arithmetic(name, step, labels) for step in steps)]
+        for name, steps in sweeps.items()
+    }
+    columns = {f"{name}s": {} if your_turn else _final(steps) for name, steps in sweeps.items()}
     return Explorer(draw_with_room(output, alt=alt, **columns), _step_rows(words), data)
 
 

@@ -231,7 +231,7 @@ function applyRule(node, values) {
 // The steps of `forward_sweep` (kind "tangent") or `reverse_sweep` (kind "adjoint") of graph.py.
 function planSweep(graph, kind, seeds) {
   const edges = edgesOf(graph);
-  const seedOf = new Map(seeds);
+  const seedOf = new Map(seeds.map(([node, seed]) => [node, numberOf(seed)]));
   const edgesInto = (node) => [...edges.keys()].filter((edge) => edges[edge].child === node);
   if (kind === "adjoint") {
     const order = topologicalOrder(graph, [...seedOf.keys()]).reverse();

@@ -58,15 +58,22 @@ def graph_data(output: Scalar | Sequence[Scalar]) -> dict:
 
 def _node_data(node, label, number):
     if not node.parents:
-        return {"label": label, "value": _json_number(node.value)}
+        return {"label": label, "value": json_number(node.value)}
     operands = [
-        number[operand] if isinstance(operand, Scalar) else [_json_number(operand), repr(operand)]
+        number[operand] if isinstance(operand, Scalar) else [json_number(operand), repr(operand)]
         for operand in node.operands
     ]
     return {"label": label, "operation": node.operation, "operands": operands}
 
 
-def _json_number(value):
+def json_number(value: float) -> float | str:
+    """Return a number in a form that JSON has.
+
+    Examples
+    --------
+    >>> json_number(2), json_number(-math.inf)
+    (2.0, '-inf')
+    """
     value = float(value)
     return value if math.isfinite(value) else str(value)
 
@@ -110,6 +117,6 @@ def steps_data(output: Scalar | Sequence[Scalar], steps: Iterable[Step]) -> list
     for step in steps:
         if step.node not in number or not (step.edge is None or step.edge in edge_number):
             raise ValueError(f"{step!r} is a step of another graph than that of output")
-        seed = [number[step.node], _json_number(step.sent)]
+        seed = [number[step.node], json_number(step.sent)]
         data.append(seed if step.edge is None else [edge_number[step.edge]])
     return data
