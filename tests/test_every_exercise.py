@@ -116,15 +116,12 @@ def test_hints_help_without_telling(one):
 
 @for_each
 def test_the_solution_shown_is_the_one_that_is_tested(one):
-    """Run what solution() shows: it must be complete, and behave as the reference does."""
+    """What it does when it is pasted into a notebook is seen in test_pasted_answers.py."""
     parts = ast.parse(repr(one.solution())).body
     shown = next(part for part in parts if isinstance(part, ast.FunctionDef))
     written = ast.parse(textwrap.dedent(inspect.getsource(one.reference))).body[0]
     written.decorator_list = []
     assert ast.dump(shown) == ast.dump(written)
-    names = dict(one.reference.__globals__)
-    exec(repr(one.solution()), names)
-    assert one.check(_answer(one, names[one.name]))
 
 
 @for_each

@@ -697,3 +697,18 @@ def test_a_librarys_not_implemented_is_an_error_of_the_answer():
         raise NotImplementedError("no rule for aten::huh")
 
     assert scale.check(answer).status == "wrong"
+
+
+def test_the_stubs_lines_are_narrow_but_lists_stay():
+    @exercise
+    def wide(x):
+        """Return x.
+
+        A line that is longer than what a cell can show without scrolling to the side, on the site.
+
+        - one
+        - two
+        """
+
+    assert max(map(len, wide.stub.splitlines())) <= 76
+    assert "    - one\n    - two\n" in wide.stub

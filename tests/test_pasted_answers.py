@@ -8,8 +8,10 @@ import sys
 import pytest
 from IPython.core.inputtransformer2 import TransformerManager
 
+from autodiff_course.exercises import ex01
 from autodiff_course.exercises.framework import exercises_in
-from notebooks import course_notebooks, read
+from autodiff_course.exercises.running import call
+from notebooks import course_notebooks, put_stubs, read, write
 
 
 def _pasted():
@@ -71,8 +73,9 @@ def test_a_solution_runs_in_its_cell(path, one):
     names = _names_above(path, one)
     text = repr(one.solution()).removeprefix(one.uses)
     exec(compile(text, path.name, "exec"), names)
-    answer = names[one.name]
-    assert one.check(answer if one.asks_for_function else answer())
+    for ours, pasted in zip(one.inputs(), one.inputs(), strict=True):
+        expected = call(one.reference, ours.arguments)
+        assert one.agree(call(names[one.name], pasted.arguments), expected)
 
 
 @pytest.mark.parametrize(("path", "one"), PASTED)
@@ -87,3 +90,22 @@ def test_what_a_hint_spells_out_runs_in_its_cell(path, one):
                 assert re.search(rf"\b{missing.name}\b", re.sub(r"`[^`]+`", "", hint)), code
             except RuntimeError:  # a step of the solution may not be possible twice
                 pass
+
+
+def test_the_stubs_are_put_into_a_notebook_and_nothing_else_changes(tmp_path):
+    (path, *_) = course_notebooks()
+    copy = tmp_path / path.name
+    nb = read(path)
+    check = next(cell for cell in nb.cells if "sum_over_paths.check(" in cell.source)
+    head, tail = check.source.split("ex01.sum_over_paths.check(")
+    check.source = (
+        "import math\n\n\ndef my_other(x):\n    pass\n\n\nex01.sum_over_paths.check(" + tail
+    )
+    write(nb, copy)
+    put_stubs(copy)
+    cells = {cell.id: cell.source for cell in read(copy).cells}
+    stub = ex01.sum_over_paths.stub
+    assert cells[check.id] == f"import math\n\n\n{stub}\n\n\nex01.sum_over_paths.check({tail}"
+    assert not put_stubs(copy)
+    exercises = {cell.id for cell in nb.cells if ".check(" in cell.source}
+    assert all(cells[c.id] == c.source for c in nb.cells if c.id not in exercises)
