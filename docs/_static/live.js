@@ -23,7 +23,10 @@ class Python {
   }
 
   async start() {
-    this.say("Python is being loaded: 6 MB the first time.");
+    if (location.protocol === "file:") {
+      throw new Error("a browser runs no worker from a file. Serve the folder: python -m http.server");
+    }
+    this.say("Python is being loaded: 6 to 14 MB the first time.");
     const began = performance.now();
     this.worker = new Worker(new URL("live_worker.js", HERE), { type: "module" });
     const { kind, message } = await this.nextMessage();
@@ -141,7 +144,11 @@ function makeLive(place, python, all) {
   const ask = (action) => () =>
     whileBusy(all, () => python.ask({ name, action, code: code.value })).then(
       (answer) => show(output, answer),
-      (error) => show(output, { pieces: [["error", `Python could not be loaded: ${error.message}`]] }),
+      (error) => {
+        python.stop();
+        python.say("");
+        show(output, { pieces: [["error", `Python could not be loaded: ${error.message}`]] });
+      },
     );
   const check = button("Check", ask("check"));
   check.title = "Ctrl+Enter";

@@ -311,6 +311,13 @@ def test_every_graph_of_the_menu_can_be_walked(visitor, size, theme):
     assert visitor.faults == []
 
 
+def test_the_page_needs_no_server(browser, site):
+    page = browser.new_page()
+    page.goto((site / "walk.html").as_uri())
+    shown(page)
+    page.close()
+
+
 def test_the_weight_of_the_page_is_kept(visitor):
     page = visitor.page
     sizes = {}
