@@ -62,7 +62,7 @@ def _run(exercise: Exercise, code: str, check: bool) -> Iterator[tuple[str, str]
     """Execute the reader's code as a cell of a notebook would, and check the answer in it."""
     # Tracebacks, and the lines that a check quotes, are looked up here.
     linecache.cache[FILE] = (len(code), None, code.splitlines(keepends=True), FILE)
-    space = {name: getattr(graph, name) for name in graph.__all__} | {"math": math}
+    space = _names_for(exercise)
     try:
         value = _execute(code, space)
     except BaseException as error:  # SystemExit and the like, too: the worker must go on
@@ -72,6 +72,19 @@ def _run(exercise: Exercise, code: str, check: bool) -> Iterator[tuple[str, str]
         yield _shown(exercise.check(space.get(f"my_{exercise.name}", ...)))
     elif value is not None:
         yield _shown(value)
+
+
+def _names_for(exercise: Exercise) -> dict:
+    """Return what a reader has at hand without an import: what the notebook has by then.
+
+    That is the graph module, what the exercise's own module uses, and the other exercises'
+    functions, which the cells of the notebook go on with.
+    """
+    names = {name: getattr(graph, name) for name in graph.__all__} | {"math": math}
+    for name, thing in vars(importlib.import_module(exercise.reference.__module__)).items():
+        if not name.startswith("_") and thing is not exercise:
+            names[name] = thing.reference if isinstance(thing, Exercise) else thing
+    return names
 
 
 def _execute(code: str, space: dict) -> object:
