@@ -685,11 +685,12 @@ def test_a_yes_or_no_supports_no_more_than_a_perhaps():
     def positive(x):
         return x > 0
 
-    positive.cases(lambda: [case(0), case(1)])
+    positive.cases(lambda: [case(0), case(1), case(-1)])
     positive.mistake("Zero is not positive.")(lambda x: x >= 0)
     result = positive.check(lambda x: x >= 0)
     assert result.message == "Yours is True, expected False. Perhaps: Zero is not positive."
     assert result.mistake == "Zero is not positive."
+    assert positive.check(lambda x: True).mistake == ""
 
 
 def test_a_librarys_not_implemented_is_an_error_of_the_answer():

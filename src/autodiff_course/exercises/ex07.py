@@ -152,9 +152,10 @@ def least_area(area, wire):
 def _wires():
     return [
         case(_area, _bend(lambda x, y: 0.6 * (x**2 - y**2), 4), label="a saddle, k = 4"),
-        case(_area, _bend(lambda x, y: 2 * torch.cos(3 * x) * y, 5), label="waves, k = 5"),
         case(
-            _heavy_area, _bend(lambda x, y: x + y, 4), label="a film that weighs something, k = 4"
+            _heavy_area,
+            _bend(lambda x, y: 2 * torch.cos(3 * x) * y + x, 5),
+            label="waves, and a film that weighs something, k = 5",
         ),
     ]
 

@@ -240,17 +240,19 @@ class Judge:
         wrong, best, found = self._number, 0, ("", False)
         for mistake in self._exercise.mistakes:
             same = self._same(clock, mistake, wrong)
-            if same and len(same) > best:
-                best = len(same)
-                mine = self._outcomes[wrong]
-                if isinstance(mine, Raised):
-                    with clock.paused():
-                        theirs = call(mistake.function, self._fresh(wrong))
-                    sure = _normal(mine.text) == _normal(theirs.text)
-                else:
-                    telling = [self._outcomes[n] for n in same if self._is_wrong(n)]
-                    sure = not is_perhaps([plain(getattr(one, "value", None)) for one in telling])
-                found = (mistake.message, sure)
+            if len(same) <= best:
+                continue
+            mine = self._outcomes[wrong]
+            if isinstance(mine, Raised):
+                with clock.paused():
+                    theirs = call(mistake.function, self._fresh(wrong))
+                sure = _normal(mine.text) == _normal(theirs.text)
+            else:
+                telling = [self._outcomes[n] for n in same if self._is_wrong(n)]
+                sure = not is_perhaps([plain(getattr(one, "value", None)) for one in telling])
+                if not sure and len(same) < len(self._outcomes):
+                    continue  # a yes here and there is no resemblance
+            best, found = len(same), (mistake.message, sure)
         return found
 
     def _same(self, clock, mistake, wrong):
