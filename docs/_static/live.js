@@ -156,6 +156,8 @@ function makeLive(place, python, all) {
   button("Hint", ask("hint"));
   button("Solution", ask("solution"));
   button("Start again", () => {
+    const isLost = code.value !== stub;
+    if (isLost && !confirm("Put the first lines back? What you have typed is lost.")) return;
     code.value = stub;
     code.dispatchEvent(new Event("input"));
     code.focus();

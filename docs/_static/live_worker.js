@@ -3,7 +3,7 @@
 import { loadPyodide } from "./pyodide/pyodide.mjs";
 
 async function started() {
-  const python = await loadPyodide({ checkAPIVersion: true });
+  const python = await loadPyodide();
   const answer = await fetch("autodiff_course.zip");
   python.unpackArchive(await answer.arrayBuffer(), "zip");
   return python.pyimport("live_python");

@@ -252,7 +252,13 @@ const walk = (() => {
       if (!this.graph) return;
       this.turn = (this.turn ?? 0) + 1;
       const { graph, turn } = this;
-      const still = await walkPicture.draw(graph);
+      let still;
+      try {
+        still = await walkPicture.draw(graph);
+      } catch (error) {
+        this.showFault(`The graph could not be drawn: ${error.message}`, 0, 0);
+        return;
+      }
       if (turn !== this.turn) return; // a newer one is on its way
       const from = inputsOf(graph).find((node) => graph.nodes[node].label === this.from);
       const root = element("div", { class: "ad-explorer" }, still, element("table"));

@@ -120,6 +120,10 @@ def test_what_was_typed_is_kept_until_the_reader_starts_again(live):
     live.page.keyboard.press("Escape")
     live.page.keyboard.press("Tab")  # leaves the editor
     assert live.page.evaluate("document.activeElement.textContent") == "Check"
+    live.page.once("dialog", lambda dialog: dialog.dismiss())
+    live.place(name).get_by_role("button", name="Start again").click()
+    assert live.field(name).input_value() == "if x:\n        y"
+    live.page.once("dialog", lambda dialog: dialog.accept())
     live.place(name).get_by_role("button", name="Start again").click()
     assert f"my_{exercise.name}" in live.field(name).input_value()
 

@@ -163,8 +163,9 @@ def test_a_formula_is_recorded_and_differentiated_as_in_python(page, text):
     assert mine["graph"] == true["graph"]
     assert mine["costs"] == true["costs"]
     assert mine["dot"] == true["dot"]
+    is_exact = not re.search(r"\*\*|\w\(", text)  # only + - * /
     for name in ("values", "locals", "forward", "reverse", "gradient"):
-        assert agree(mine[name], true[name]), name
+        assert mine[name] == true[name] if is_exact else agree(mine[name], true[name]), name
     assert mine["differences"] == pytest.approx(true["gradient"], rel=1e-6, abs=1e-6)
 
 
