@@ -12,6 +12,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from autodiff_course.exercises import framework
+from autodiff_course.exercises.drills import Drill, drills_in
 from autodiff_course.exercises.framework import Exercise, exercises_in
 from course_site import task_lines
 
@@ -47,6 +48,7 @@ class LiveExercises(SphinxDirective):
         for exercise in exercises_in(module):
             (elsewhere if exercise._needs else found).append(exercise)
         made = [self._section(exercise) for exercise in found]
+        made += [self._drills(drills)] if (drills := drills_in(module)) else []
         if elsewhere:
             names = ", ".join(f"``{exercise.name}``" for exercise in elsewhere)
             needed = ", ".join(dict.fromkeys(name for one in elsewhere for name in one._needs))
@@ -61,10 +63,23 @@ class LiveExercises(SphinxDirective):
         title = exercise.name.replace("_", " ").capitalize()
         section = nodes.section("", nodes.title("", title), ids=[anchor], names=[name])
         section += self.parse_text_to_nodes("\n".join(task_lines(exercise, self.config)))
-        stub = html.escape(starting_point(exercise))
-        editor = f'<div class="live" data-name="{name}"><pre>{stub}</pre></div>'
-        section += nodes.raw("", editor, format="html")
+        section += _editor(name, "exercise", starting_point(exercise))
         return section
+
+    def _drills(self, drills: list[Drill]) -> nodes.section:
+        anchor = f"{self.arguments[0]}-drills"
+        section = nodes.section("", nodes.title("", "Drills"), ids=[anchor], names=[anchor])
+        how = "Run puts a problem. Write your answer between the parentheses, and run it again."
+        section += nodes.paragraph("", how)
+        for drill in drills:
+            section += _editor(f"{self.arguments[0]}.{drill.name}", "drill", f"{drill.name}()")
+        return section
+
+
+def _editor(name: str, kind: str, code: str) -> nodes.raw:
+    inside = f"<pre>{html.escape(code)}</pre>"
+    opened = f'<div class="live" data-name="{name}" data-kind="{kind}">'
+    return nodes.raw("", f"{opened}{inside}</div>", format="html")
 
 
 def starting_point(exercise: Exercise) -> str:

@@ -15,23 +15,25 @@ import linecache
 import math
 import traceback
 from collections.abc import Iterator
+from types import ModuleType
 
 from autodiff_course import graph
 from autodiff_course.exercises.framework import Exercise, exercises_in
 
 __all__ = ["exercise_named", "pieces"]
 
-NOTEBOOKS = ("ex01", "ex02")
 FILE = "your code"  # what a traceback calls the file that the reader's code stands in
 
 
 def exercise_named(name: str) -> Exercise:
     """Return an exercise by its module and its name, as in ``"ex01.count_paths"``."""
-    module, _, wanted = name.partition(".")
-    if module not in NOTEBOOKS:
-        raise ValueError(f"name must begin with one of {NOTEBOOKS}, got {name!r}")
-    found = importlib.import_module(f"autodiff_course.exercises.{module}")
-    return next(one for one in exercises_in(found) if one.name == wanted)
+    wanted = name.partition(".")[2]
+    return next(one for one in exercises_in(_module_of(name)) if one.name == wanted)
+
+
+def _module_of(name: str) -> ModuleType:
+    module = name.partition(".")[0]
+    return importlib.import_module(f"autodiff_course.exercises.{module}")
 
 
 def pieces(name: str, action: str, code: str) -> list[tuple[str, str]]:
@@ -40,50 +42,53 @@ def pieces(name: str, action: str, code: str) -> list[tuple[str, str]]:
     Parameters
     ----------
     name : str
-        The exercise, as in ``"ex01.count_paths"``.
+        The exercise, as in ``"ex01.count_paths"``; for ``"run"`` a drill, too.
     action : str
         ``"run"``, ``"check"``, ``"hint"`` or ``"solution"``.
     code : str
         What the reader has typed.
     """
-    exercise = exercise_named(name)
     if action == "hint":
-        return [_shown(exercise.hint())]
+        return [_shown(exercise_named(name).hint())]
     if action == "solution":
-        return [("code", exercise.solution()._formats()["text/plain"])]
+        return [("code", exercise_named(name).solution()._formats()["text/plain"])]
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
         # All at once: what is printed while it runs is seen when it has run.
-        results = list(_run(exercise, code, check=action == "check"))
+        results = list(_run(name, code, check=action == "check"))
     return [("text", printed.getvalue()), *results] if printed.getvalue() else results
 
 
-def _run(exercise: Exercise, code: str, check: bool) -> Iterator[tuple[str, str]]:
+def _run(name: str, code: str, check: bool) -> Iterator[tuple[str, str]]:
     """Execute the reader's code as a cell of a notebook would, and check the answer in it."""
     # Tracebacks, and the lines that a check quotes, are looked up here.
     linecache.cache[FILE] = (len(code), None, code.splitlines(keepends=True), FILE)
-    space = _names_for(exercise)
+    space = _names_for(name)
     try:
         value = _execute(code, space)
     except BaseException as error:  # SystemExit and the like, too: the worker must go on
         yield "error", _traceback(error)
         return
     if check:
+        exercise = exercise_named(name)
         yield _shown(exercise.check(space.get(f"my_{exercise.name}", ...)))
     elif value is not None:
         yield _shown(value)
 
 
-def _names_for(exercise: Exercise) -> dict:
+def _names_for(place: str) -> dict:
     """Return what a reader has at hand without an import: what the notebook has by then.
 
-    That is the graph module, what the exercise's own module uses, and the other exercises'
-    functions, which the cells of the notebook go on with.
+    That is the graph module, what the module of the exercises uses, and the functions of the other
+    exercises, which the cells of the notebook go on with.
     """
     names = {name: getattr(graph, name) for name in graph.__all__} | {"math": math}
-    for name, thing in vars(importlib.import_module(exercise.reference.__module__)).items():
-        if not name.startswith("_") and thing is not exercise:
-            names[name] = thing.reference if isinstance(thing, Exercise) else thing
+    for name, thing in vars(_module_of(place)).items():
+        if isinstance(thing, Exercise):
+            if not place.endswith(f".{name}"):
+                names[name] = thing.reference
+        elif not name.startswith("_"):
+            names[name] = thing
     return names
 
 

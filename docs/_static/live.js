@@ -123,9 +123,11 @@ const store = {
   },
 };
 
+const words = { check: "Check", run: "Run", hint: "Hint", solution: "Solution" };
+
 /** Put an editor and its buttons in place of the stub of an exercise. */
 function makeLive(place, python, all) {
-  const { name } = place.dataset;
+  const { name, kind } = place.dataset;
   const stub = place.querySelector("pre").textContent.trimEnd();
   const code = element("textarea", { value: store.get(name) ?? stub, spellcheck: false });
   code.setAttribute("aria-label", `Your answer to ${name}`);
@@ -134,10 +136,11 @@ function makeLive(place, python, all) {
   const output = element("div", { className: "live-output" });
   output.setAttribute("role", "status");
   const buttons = element("div", { className: "live-buttons" });
-  const fit = () => (code.rows = Math.max(4, code.value.split("\n").length + 1));
+  const least = kind === "drill" ? 1 : 4;
+  const fit = () => (code.rows = Math.max(least, code.value.split("\n").length + (least > 1)));
 
-  const button = (words, action) => {
-    const made = element("button", { type: "button", textContent: words, onclick: action });
+  const button = (textContent, onclick) => {
+    const made = element("button", { type: "button", textContent, onclick });
     buttons.append(made);
     return made;
   };
@@ -150,11 +153,9 @@ function makeLive(place, python, all) {
         show(output, { pieces: [["error", `Python could not be loaded: ${error.message}`]] });
       },
     );
-  const check = button("Check", ask("check"));
-  check.title = "Ctrl+Enter";
-  button("Run", ask("run"));
-  button("Hint", ask("hint"));
-  button("Solution", ask("solution"));
+  const actions = kind === "drill" ? ["run"] : ["check", "run", "hint", "solution"];
+  const [first] = actions.map((action) => button(words[action], ask(action)));
+  first.title = "Ctrl+Enter";
   button("Start again", () => {
     const isLost = code.value !== stub;
     if (isLost && !confirm("Put the first lines back? What you have typed is lost.")) return;
@@ -168,7 +169,7 @@ function makeLive(place, python, all) {
     fit();
   });
   code.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) check.click();
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) first.click();
   });
   indentWithKeys(code);
   fit();
@@ -208,10 +209,10 @@ function show(output, { pieces, stopped, timedOut }) {
 
 document.addEventListener("DOMContentLoaded", () => {
   const all = document.querySelector("article");
-  const words = element("span");
-  words.setAttribute("role", "status");
-  const python = new Python((text) => (words.textContent = text));
+  const told = element("span");
+  told.setAttribute("role", "status");
+  const python = new Python((text) => (told.textContent = text));
   const stop = element("button", { type: "button", textContent: "Stop", onclick: () => python.stop() });
-  all.append(element("div", { className: "live-bar" }, words, stop));
+  all.append(element("div", { className: "live-bar" }, told, stop));
   for (const place of all.querySelectorAll(".live")) makeLive(place, python, all);
 });

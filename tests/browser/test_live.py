@@ -3,6 +3,7 @@
 import pytest
 
 from autodiff_course.exercises import ex01, ex02
+from autodiff_course.exercises.drills import drills_in
 from autodiff_course.exercises.framework import exercises_in
 
 from .conftest import BUILD, NARROW, WIDE
@@ -53,7 +54,9 @@ def live(visitor):
 
 
 def test_the_page_has_the_exercises_that_its_python_can_check(live):
-    names = live.page.locator(".live").evaluate_all("all => all.map((one) => one.dataset.name)")
+    names = live.page.locator(".live[data-kind=exercise]").evaluate_all(
+        "all => all.map((one) => one.dataset.name)"
+    )
     assert names == list(HERE)
     for module in MODULES:
         names = [one.name for name, one in ALL if name not in HERE and name.startswith(module)]
@@ -74,6 +77,15 @@ def test_the_solution_passes_and_the_stub_does_not(live, name):
     assert "Not attempted yet." in live.click(name, "Check")
     live.field(name).fill(answer_to(HERE[name]))
     assert "Right." in live.click(name, "Check")
+
+
+def test_a_drill_puts_a_problem_and_then_the_next_one(live):
+    drills = [f"{name}.{one.name}" for name, module in MODULES.items() for one in drills_in(module)]
+    assert live.page.locator(".live[data-kind=drill]").count() == len(drills)
+    for name in drills:
+        first = live.click(name, "Run")
+        live.field(name).fill(name.partition(".")[2] + "('no answer')")
+        assert live.click(name, "Run") != first
 
 
 def test_a_hint_and_the_solution_are_those_of_the_package(live):
