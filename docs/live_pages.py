@@ -47,15 +47,15 @@ class LiveExercises(SphinxDirective):
         found, elsewhere = [], []
         for exercise in exercises_in(module):
             (elsewhere if exercise._needs else found).append(exercise)
-        made = [self._section(exercise) for exercise in found]
+        made = self._left_out(elsewhere) if elsewhere else []
+        made += [self._section(exercise) for exercise in found]
         made += [self._drills(drills)] if (drills := drills_in(module)) else []
-        if elsewhere:
-            names = ", ".join(f"``{exercise.name}``" for exercise in elsewhere)
-            needed = ", ".join(dict.fromkeys(name for one in elsewhere for name in one._needs))
-            made += self.parse_text_to_nodes(
-                f"In the notebook only, for want of {needed}: {names}."
-            )
         return made
+
+    def _left_out(self, exercises: list[Exercise]) -> list[nodes.Node]:
+        names = ", ".join(f"``{exercise.name}``" for exercise in exercises)
+        needed = ", ".join(dict.fromkeys(name for one in exercises for name in one._needs))
+        return self.parse_text_to_nodes(f"In the notebook only, for want of {needed}: {names}.")
 
     def _section(self, exercise: Exercise) -> nodes.section:
         name = f"{self.arguments[0]}.{exercise.name}"

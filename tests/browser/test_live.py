@@ -117,6 +117,12 @@ def test_an_answer_without_end_is_ended_and_python_starts_again(live):
     output.get_by_text("Stopped.").wait_for()
     live.field(name).fill("1 + 1")
     assert live.click(name, "Run") == "2"
+    live.page.clock.install()  # the clock of the page, not that of its Python
+    live.field(name).fill("while True:\n    pass")
+    live.place(name).get_by_role("button", name="Run").click()
+    live.page.get_by_text("Python works").wait_for()
+    live.page.clock.fast_forward("01:00")
+    output.get_by_text("No result after 15 s.").wait_for()
 
 
 def test_what_was_typed_is_kept_until_the_reader_starts_again(live):
