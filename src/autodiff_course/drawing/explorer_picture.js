@@ -119,7 +119,8 @@ function showLines(drawn, texts) {
     for (const line of lines.splice(0)) line.remove();
     for (const kind in texts) {
       const line = svgElement("text", { x, y: y + (lines.length - (count - 1) / 2) * LINE + 3.9, class: kind });
-      lines.push(group.appendChild(line));
+      lines.push(line);
+      group.append(line, " "); // a screen reader would join two lines without it
     }
     boxes.forEach((box, i) => {
       const height = Math.max(drawn.height, count * LINE + 10) + 8 * i;
@@ -135,7 +136,7 @@ function showLines(drawn, texts) {
     } else {
       lines[i].removeAttribute("textLength");
     }
-    group.setAttribute("aria-label", Object.values(texts).join(", "));
+    group.setAttribute("aria-label", Object.values(texts).join(" "));
   });
 }
 
