@@ -267,6 +267,11 @@ const walk = (() => {
       const data = { graph: structuredClone(graph), ...SHOWN[name][1](graph, from) };
       this.explorer = start(root, data, courseExplorer.style);
       this.explorer.onchange = () => this.later("follow", 30);
+      // A reverse sweep begins at the right end of a picture that is wider than the screen.
+      const pictures = root.querySelectorAll(".picture");
+      data.sweeps?.forEach(({ kind }, index) => {
+        if (kind === "adjoint") pictures[index].scrollLeft = pictures[index].scrollWidth;
+      });
       this.follow();
       this.writeAddress();
     }
