@@ -13,13 +13,14 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 import torch
-from torch import Tensor, fx
+from torch import Tensor
 
 from . import coloring as coloring_module
 from .coloring import METHODS, Coloring, color_canonical
-from .pattern import MAX_ENTRIES, as_pattern, follow_gradient
+from .derivatives import Problem, record_product
+from .pattern import MAX_ENTRIES, as_pattern, gradient_pattern
 from .program import batched, compile_recording, split_by_direction
-from .tracing import Problem, trace_product
+from .record import Recording
 from .variables import Arguments, Variables
 
 __all__ = ["PreparedHessian", "prepare_hessian", "sparse_hessian"]
@@ -181,9 +182,9 @@ def _prepare(f, x, pattern, args, method, output, max_entries, compile=False) ->
     leaves = problem.variables.leaves(x)
     if pattern is not None:
         pattern = as_pattern(pattern, problem.variables.n)
-    gradient, product = trace_product(problem, leaves, problem.arguments.tensors())
+    gradient, product = record_product(problem, leaves, problem.arguments.tensors())
     if pattern is None:
-        pattern = follow_gradient(gradient, problem, leaves, max_entries)
+        pattern = gradient_pattern(gradient, problem, max_entries)
     coloring = color_canonical(pattern, method)
     return PreparedHessian(problem, _Product(problem, product, compile), pattern, coloring, output)
 
@@ -291,19 +292,19 @@ class PreparedHessian:
         leaves = self._problem.variables.leaves(x)
         tensors = self._problem.arguments.tensors(args)
         with torch.no_grad():
-            kept = self._product.once(*leaves, *tensors)
+            residuals = self._product.primal(*leaves, *tensors)
             if self._many is None:
-                self._compress_one_by_one(kept)
+                self._compress_one_by_one(residuals)
             else:
                 for first in range(0, len(self._compressed), self._width):
                     chosen = slice(first, first + self._width)
-                    self._many(kept, self._seeds[chosen], self._compressed[chosen])
+                    self._many(residuals, self._seeds[chosen], self._compressed[chosen])
         return self._compressed
 
-    def _compress_one_by_one(self, kept) -> None:
+    def _compress_one_by_one(self, residuals) -> None:
         dtype = self._problem.variables.dtype
         for c in range(self.products):
-            self._product.each(kept, (self._colors == c).to(dtype), self._compressed[c])
+            self._product.tangent(residuals, (self._colors == c).to(dtype), self._compressed[c])
 
     def product(self, x: Any, vector: Tensor, args: tuple | None = None) -> Tensor:
         """Return the Hessian at x times a vector of shape (n,), without computing the Hessian.
@@ -326,7 +327,7 @@ class PreparedHessian:
         tensors = self._problem.arguments.tensors(args)
         result = torch.empty_like(vector)
         with torch.no_grad():
-            self._product.each(self._product.once(*leaves, *tensors), vector, result)
+            self._product.tangent(self._product.primal(*leaves, *tensors), vector, result)
         return result
 
     def check(self, x: Any, args: tuple | None = None) -> None:
@@ -400,19 +401,20 @@ class PreparedHessian:
 class _Product:
     """The recorded product: what is done once for each x, and what for each direction."""
 
-    def __init__(self, problem: Problem, module: fx.GraphModule, compile: bool):
+    def __init__(self, problem: Problem, product: Recording, compile: bool):
         self._problem, self._compile = problem, compile
-        once, self._each_module = split_by_direction(module, len(problem.variables.sizes))
-        self.once = compile_recording(once)
-        self._each = self._finish(self._each_module)
+        primal, self._tangent_recording = split_by_direction(product, len(problem.variables.sizes))
+        self.primal = compile_recording(primal)
+        self._tangent = self._finish(self._tangent_recording)
 
-    def _finish(self, module: fx.GraphModule) -> Callable:
-        return torch.compile(module) if self._compile else compile_recording(module)
+    def _finish(self, recording: Recording) -> Callable:
+        program = compile_recording(recording)
+        return torch.compile(program) if self._compile else program
 
-    def each(self, kept, direction: Tensor, result: Tensor) -> None:
+    def tangent(self, residuals, direction: Tensor, result: Tensor) -> None:
         """Write one product into a vector."""
         variables = self._problem.variables
-        parts = self._each(*kept, *variables.split(direction))
+        parts = self._tangent(*residuals, *variables.split(direction))
         for target, part in zip(variables.split(result), parts, strict=True):
             target.copy_(part)
 
@@ -420,14 +422,14 @@ class _Product:
         """Return a function for several directions at once, or None where vmap cannot do it."""
         split = self._problem.variables.split
         with torch.no_grad():
-            kept = self.once(*leaves, *self._problem.arguments.tensors())
+            residuals = self.primal(*leaves, *self._problem.arguments.tensors())
         try:
-            run = self._finish(batched(self._each_module, kept, split(seeds)))
+            run = self._finish(batched(self._tangent_recording, residuals, split(seeds)))
         except (RuntimeError, NotImplementedError):
             return None
 
-        def many(kept, directions: Tensor, results: Tensor) -> None:
-            parts = run(*kept, *split(directions))
+        def many(residuals, directions: Tensor, results: Tensor) -> None:
+            parts = run(*residuals, *split(directions))
             for target, part in zip(split(results), parts, strict=True):
                 target.copy_(part)
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils import _pytree as pytree
+
+from .torch_internals import tree_flatten, tree_unflatten
 
 __all__ = ["Arguments", "Variables"]
 
@@ -30,7 +31,7 @@ class Variables:
     """
 
     def __init__(self, x: Any):
-        leaves, self.structure = pytree.tree_flatten(x)
+        leaves, self.structure = tree_flatten(x)
         if not leaves:
             raise ValueError("x: expected a tensor or a container of tensors, got an empty one")
         for leaf in leaves:
@@ -55,7 +56,7 @@ class Variables:
 
     def leaves(self, x: Any) -> list[Tensor]:
         """Return the tensors of a later x, after checking that it is like the first one."""
-        leaves, structure = pytree.tree_flatten(x)
+        leaves, structure = tree_flatten(x)
         if structure != self.structure:
             raise ValueError(f"x: expected the structure {self.structure}, got {structure}")
         for leaf, shape in zip(leaves, self.shapes, strict=True):
@@ -69,7 +70,7 @@ class Variables:
 
     def tree(self, leaves: Sequence[Tensor]) -> Any:
         """Put tensors back into the container."""
-        return pytree.tree_unflatten(list(leaves), self.structure)
+        return tree_unflatten(list(leaves), self.structure)
 
     def split(self, vector: Tensor) -> list[Tensor]:
         """Cut flat vectors, of shape (..., n), into views shaped like the tensors of x."""
@@ -84,7 +85,7 @@ class Arguments:
     def __init__(self, args: tuple):
         if not isinstance(args, tuple):
             raise TypeError(f"args: expected a tuple, got {type(args).__name__}")
-        self._leaves, self._structure = pytree.tree_flatten(args)
+        self._leaves, self._structure = tree_flatten(args)
         self._free = [isinstance(a, Tensor) and a.is_floating_point() for a in self._leaves]
         # An index or a mask decides the structure, so a later change of it must not go unnoticed.
         self._leaves = [
@@ -97,7 +98,7 @@ class Arguments:
         if args is None:
             leaves = self._leaves
         else:
-            leaves, structure = pytree.tree_flatten(args)
+            leaves, structure = tree_flatten(args)
             if structure != self._structure:
                 raise ValueError(f"args: expected {self._structure}, got {structure}")
             for new, old, free in zip(leaves, self._leaves, self._free, strict=True):
@@ -121,7 +122,7 @@ class Arguments:
         """Put tensors back into the arguments."""
         rest = iter(tensors)
         leaves = [next(rest) if f else a for a, f in zip(self._leaves, self._free, strict=True)]
-        return pytree.tree_unflatten(leaves, self._structure)
+        return tree_unflatten(leaves, self._structure)
 
 
 def _describe(value: Any) -> str:

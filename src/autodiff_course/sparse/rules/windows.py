@@ -8,8 +8,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .dependence import Flow, Rows, Workspace
-from .rules import Call, NoRule, name_of, reduced, rule, spread
+from ..domains import AbstractTensor, DomainAlgebra, IndexDomains
+from .base import Call, NoRule, Rules, broadcast, reduce
+
+__all__ = ["rules"]
+
+rules = Rules()
 
 
 class Window(NamedTuple):
@@ -50,44 +54,52 @@ def window(
     return Window(*(np.concatenate(part) for part in zip(*triples, strict=True)))
 
 
-def _through(space: Workspace, flow: Flow, targets, sources, other: Flow, meets, count: int):
+def _through(
+    space: DomainAlgebra,
+    tensor: AbstractTensor,
+    targets,
+    sources,
+    other: AbstractTensor,
+    meets,
+    count: int,
+):
     """Carry rows along pairs, where the other factor may be non-zero."""
-    if flow.rows is None:
+    if tensor.domains is None:
         return None
     if other.nonzero is not None:
         open_ = other.nonzero[meets]
         targets, sources = targets[open_], sources[open_]
-    return space.gather(flow.rows, space.group(targets, sources, (count, flow.size)))
+    return space.union_over(tensor.domains, space.relation(targets, sources, (count, tensor.size)))
 
 
-@rule("convolution")
-def convolution(call: Call) -> Flow:
+@rules.add("convolution")
+def convolution(call: Call) -> AbstractTensor:
     """Let each output depend on the inputs in its window, and on the weights."""
     x, weight, bias, stride, padding, dilation, transposed, _, groups = call.args
     if transposed:
         # The same triples as of the convolution that it transposes, read the other way.
-        w = window(tuple(call.form.shape), weight.shape, x.shape, stride, padding, dilation, groups,
+        w = window(call.shape, weight.shape, x.shape, stride, padding, dilation, groups,
                    call.space.most)  # fmt: skip
         w = Window(w.inputs, w.outputs, w.weights)
     else:
-        w = window(x.shape, weight.shape, tuple(call.form.shape), stride, padding, dilation, groups,
+        w = window(x.shape, weight.shape, call.shape, stride, padding, dilation, groups,
                    call.space.most)  # fmt: skip
-    size = math.prod(call.form.shape)
+    size = math.prod(call.shape)
     rows = [
         _through(call.space, x, w.outputs, w.inputs, weight, w.weights, size),
         _through(call.space, weight, w.outputs, w.weights, x, w.inputs, size),
     ]
-    if bias is not None and bias.rows is not None:
-        form = (1, bias.size) + (1,) * (call.form.dim() - 2)
+    if bias is not None and bias.domains is not None:
+        form = (1, bias.size) + (1,) * (len(call.shape) - 2)
         rows.append(
-            spread(call.space, Flow(bias.form.reshape(form), bias.rows), tuple(call.form.shape))
+            broadcast(call.space, AbstractTensor(bias.form.reshape(form), bias.domains), call.shape)
         )
-    return call.result(call.space.unite(rows))
+    return call.result(call.space.union(rows))
 
 
 def _pool_window(call: Call, x: tuple, out: tuple) -> Window:
     """List which input meets which output of an average over windows."""
-    first = 1 if name_of(call.target).endswith("_backward") else 0
+    first = 1 if call.name.endswith("_backward") else 0
     kernel, stride = call.args[first + 1], call.argument(first + 2, "stride") or ()
     stride = stride or kernel
     padding = call.argument(first + 3, "padding") or [0] * len(kernel)
@@ -97,26 +109,26 @@ def _pool_window(call: Call, x: tuple, out: tuple) -> Window:
     return window(shape, (1, 1, *kernel), form, stride, padding, ones, 1, call.space.most)
 
 
-@rule("avg_pool2d", "avg_pool3d")
-def average_pool(call: Call) -> Flow:
+@rules.add("avg_pool2d", "avg_pool3d")
+def average_pool(call: Call) -> AbstractTensor:
     """Let each output depend on its window."""
-    x, out = call.args[0], tuple(call.form.shape)
+    x, out = call.args[0], call.shape
     w = _pool_window(call, x.shape, out)
-    groups = call.space.group(w.outputs, w.inputs, (math.prod(out), x.size))
-    return call.result(call.space.gather(x.rows, groups))
+    groups = call.space.relation(w.outputs, w.inputs, (math.prod(out), x.size))
+    return call.result(call.space.union_over(x.domains, groups))
 
 
-@rule("avg_pool2d_backward", "avg_pool3d_backward")
-def average_pool_backward(call: Call) -> Flow:
+@rules.add("avg_pool2d_backward", "avg_pool3d_backward")
+def average_pool_backward(call: Call) -> AbstractTensor:
     """Let each input depend on the windows that it lies in."""
-    grad, x = call.args[0], tuple(call.form.shape)
+    grad, x = call.args[0], call.shape
     w = _pool_window(call, x, grad.shape)
-    groups = call.space.group(w.inputs, w.outputs, (math.prod(x), grad.size))
-    return call.result(call.space.gather(grad.rows, groups))
+    groups = call.space.relation(w.inputs, w.outputs, (math.prod(x), grad.size))
+    return call.result(call.space.union_over(grad.domains, groups))
 
 
-@rule("convolution_backward")
-def convolution_backward(call: Call) -> tuple[Flow | None, ...]:
+@rules.add("convolution_backward")
+def convolution_backward(call: Call) -> tuple[AbstractTensor | None, ...]:
     """Transpose a convolution: by its input, its weights and its bias."""
     grad, x, weight, _, stride, padding, dilation, transposed, _, groups, wanted = call.args
     if transposed:
@@ -126,8 +138,10 @@ def convolution_backward(call: Call) -> tuple[Flow | None, ...]:
     )
     space = call.space
 
-    def joined(a: Flow, ids_a, b: Flow, ids_b, targets, count: int) -> Rows | None:
-        return space.unite(
+    def joined(
+        a: AbstractTensor, ids_a, b: AbstractTensor, ids_b, targets, count: int
+    ) -> IndexDomains | None:
+        return space.union(
             [
                 _through(space, a, targets, ids_a, b, ids_b, count),
                 _through(space, b, targets, ids_b, a, ids_a, count),
@@ -137,8 +151,8 @@ def convolution_backward(call: Call) -> tuple[Flow | None, ...]:
     by_input = joined(grad, w.outputs, weight, w.weights, w.inputs, x.size)
     by_weight = joined(grad, w.outputs, x, w.inputs, w.weights, weight.size)
     dims = tuple(d for d in range(len(grad.shape)) if d != 1)
-    by_bias = reduced(space, grad, dims)
+    by_bias = reduce(space, grad, dims)
     return tuple(
-        Flow(form, rows) if want and form is not None else None
+        AbstractTensor(form, rows) if want and form is not None else None
         for form, rows, want in zip(call.form, (by_input, by_weight, by_bias), wanted, strict=True)
     )

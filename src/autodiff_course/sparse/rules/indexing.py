@@ -8,23 +8,28 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils import _pytree as pytree
 
-from .dependence import Flow, ids_of
-from .rules import Call, NoRule, mixed, name_of, rule, spread, spread_mask
+from ..domains import AbstractTensor, element_numbers
+from ..record import substitute
+from ..torch_internals import tree_leaves
+from .base import Call, NoRule, Rules, broadcast, broadcast_nonzero, reduce_and_broadcast
+
+__all__ = ["rules"]
+
+rules = Rules()
 
 KEEP_ORDER = "view _unsafe_view reshape unsqueeze squeeze clone detach alias lift_fresh contiguous"
 KEEP_ORDER += " lift_fresh_copy view_copy unsqueeze_copy squeeze_copy _to_copy _reshape_alias"
 KEEP_ORDER += " resolve_conj resolve_neg _conj _conj_physical conj_physical _neg_view real"
 
 
-@rule(*KEEP_ORDER.split())
-def keep_order(call: Call) -> Flow:
+@rules.add(*KEEP_ORDER.split())
+def keep_order(call: Call) -> AbstractTensor:
     """Leave the elements in their order."""
     source = call.args[0]
-    if source.size != math.prod(call.form.shape):
+    if source.size != math.prod(call.shape):
         raise NoRule
-    return call.result(source.rows, source.nonzero)
+    return call.result(source.domains, source.nonzero)
 
 
 MOVES = "expand permute transpose t numpy_T movedim slice select narrow diagonal flip roll repeat"
@@ -39,67 +44,69 @@ MOVES += " _unsafe_masked_index"
 FLOAT_ONLY = ("reflection", "replication", "upsample", "im2col", "embedding")
 
 
-@rule(*MOVES.split())
+@rules.add(*MOVES.split())
 def move(call: Call) -> Any:
     """Do to the numbers of the elements what is done to the elements."""
     sources, numbers, first = [], {}, 1
-    for flow in call.flows:
-        if not (flow.form.is_floating_point() or flow.form.is_complex()):
-            if flow.value is None:
+    for tensor in call.tensors:
+        if not (tensor.form.is_real_or_complex):
+            if tensor.value is None:
                 raise NoRule  # an index that is not constant could point anywhere
-        elif id(flow) not in numbers:
-            numbers[id(flow)] = _numbers_for(flow, first)
-            sources.append(flow)
-            first += flow.size
-    name = name_of(call.target)
+        elif id(tensor) not in numbers:
+            numbers[id(tensor)] = _numbers_for(tensor, first)
+            sources.append(tensor)
+            first += tensor.size
+    name = call.name
     args, kwargs, fill = call.args, dict(call.kwargs), 0
     if name == "constant_pad_nd":
         fill = call.argument(2, "value", 0)
         args, kwargs = args[:2], {}
-    if name == "as_strided" and not call.args[0].form.is_contiguous():
+    if name == "as_strided" and not call.args[0].form.is_contiguous:
         raise NoRule
     key = _key(name, args, kwargs, numbers)
-    if key is not None and len(sources) == 1 and sources[0].rows is not None:
-        ids = sources[0].rows.remember(("ids", key), lambda: _run(call, args, kwargs, numbers))
+    if key is not None and len(sources) == 1 and sources[0].domains is not None:
+        ids = sources[0].domains.remember(("ids", key), lambda: _run(call, args, kwargs, numbers))
     else:
         ids = _run(call, args, kwargs, numbers)
     return _moved(call, sources, ids, key, fill)
 
 
-def _numbers_for(flow: Flow, first: int) -> Tensor:
-    return ids_of(flow.shape, first)
+def _numbers_for(tensor: AbstractTensor, first: int) -> Tensor:
+    return element_numbers(tensor.shape, first)
 
 
 def _key(name: str, args: tuple, kwargs: dict, numbers: dict) -> Any:
     """Return what decides a move, or None where a tensor of indices has part in it."""
-    parts = pytree.tree_leaves((args, kwargs))
-    for part in parts:
-        if isinstance(part, Flow) and id(part) not in numbers:
-            return None
-    described = tuple(p.shape if isinstance(p, Flow) else p for p in parts)
-    return (name, str(pytree.tree_structure((args, kwargs))), repr(described))
+    if any(id(part) not in numbers for part in _tensors((args, kwargs))):
+        return None
+    described = substitute((args, kwargs), lambda tensor: ("tensor", tensor.shape), AbstractTensor)
+    return name, repr(described)
+
+
+def _tensors(args: Any) -> list[AbstractTensor]:
+    return [arg for arg in tree_leaves(args) if isinstance(arg, AbstractTensor)]
 
 
 def _run(call: Call, args: tuple, kwargs: dict, numbers: dict[int, Tensor]) -> Any:
-    kind = torch.float64 if name_of(call.target).startswith(FLOAT_ONLY) else torch.int64
+    kind = torch.float64 if call.name.startswith(FLOAT_ONLY) else torch.int64
 
-    def replace(flow: Flow) -> Tensor:
-        if id(flow) in numbers:
-            return numbers[id(flow)].to(kind)
-        return flow.value.cpu()
+    def replace(tensor: AbstractTensor) -> Tensor:
+        if id(tensor) in numbers:
+            return numbers[id(tensor)].to(kind)
+        return tensor.value.cpu()
 
-    args, kwargs = pytree.tree_map_only(Flow, replace, (args, kwargs))
+    args, kwargs = substitute((args, kwargs), replace, AbstractTensor)
     try:
         ids = call.target(*args, **kwargs)
     except (RuntimeError, NotImplementedError, TypeError) as error:
         raise NoRule from error
-    return pytree.tree_map_only(Tensor, lambda t: t.reshape(-1).long().numpy(), ids)
+    return substitute(ids, lambda t: t.reshape(-1).long().numpy(), Tensor)
 
 
-def _moved(call: Call, sources: list[Flow], ids: Any, key: Any, fill: float) -> Any:
+def _moved(call: Call, sources: list[AbstractTensor], ids: Any, key: Any, fill: float) -> Any:
     space = call.space
     single = isinstance(ids, np.ndarray)
-    rows = space.stack([s.rows for s in sources], [s.size for s in sources])
+    rows = space.concatenate([s.domains for s in sources], [s.size for s in sources])
     known = _stack_masks(sources)
     flows = []
     for number, (part, form) in enumerate(
@@ -111,209 +118,216 @@ def _moved(call: Call, sources: list[Flow], ids: Any, key: Any, fill: float) -> 
         nonzero = part != 0 if known is None else np.concatenate([[False], known])[part]
         if fill:
             nonzero |= part == 0
-        if name_of(call.target) == "as_strided" and not (part > 0).all():
+        if call.name == "as_strided" and not (part > 0).all():
             raise NoRule
-        flow = call._replace(form=form).result(space.pick(rows, part, wanted), nonzero)
-        flows.append(flow)
+        tensor = call._replace(form=form).result(space.take(rows, part, wanted), nonzero)
+        flows.append(tensor)
     return flows[0] if single else tuple(flows)
 
 
-def _stack_masks(sources: list[Flow]) -> np.ndarray | None:
+def _stack_masks(sources: list[AbstractTensor]) -> np.ndarray | None:
     if all(source.nonzero is None for source in sources):
         return None
     masks = [np.ones(s.size, bool) if s.nonzero is None else s.nonzero for s in sources]
     return np.concatenate(masks)
 
 
-@rule("view_as_real", "view_as_real_copy")
-def view_as_real(call: Call) -> Flow:
+@rules.add("view_as_real", "view_as_real_copy")
+def view_as_real(call: Call) -> AbstractTensor:
     """Let both parts of a complex number depend on what it depends on."""
     source = call.args[0]
     ids = np.repeat(np.arange(1, source.size + 1), 2)
-    return call.result(call.space.pick(source.rows, ids))
+    return call.result(call.space.take(source.domains, ids))
 
 
-@rule("view_as_complex", "view_as_complex_copy")
-def view_as_complex(call: Call) -> Flow:
+@rules.add("view_as_complex", "view_as_complex_copy")
+def view_as_complex(call: Call) -> AbstractTensor:
     """Make one complex number of two real ones."""
     source = call.args[0]
     count = source.size // 2
-    groups = call.space.group(
+    groups = call.space.relation(
         np.repeat(np.arange(count), 2), np.arange(2 * count), (count, 2 * count)
     )
-    return call.result(call.space.gather(source.rows, groups))
+    return call.result(call.space.union_over(source.domains, groups))
 
 
 # --- Writing into a tensor ------------------------------------------------------------------------
 
 
-def written(
-    call: Call, base: Flow, places: np.ndarray, source: Flow | None, ids: np.ndarray, add: bool
-) -> Flow:
+def write(
+    call: Call,
+    base: AbstractTensor,
+    places: np.ndarray,
+    source: AbstractTensor | None,
+    ids: np.ndarray,
+    add: bool,
+) -> AbstractTensor:
     """Return the result of writing element ids[i] of the source at place i of the base."""
     space = call.space
     touched = np.zeros(base.size, bool)
     touched[places] = True
-    groups = space.group(places, ids, (base.size, source.size if source else len(ids)))
-    rows = [base.rows if add else space.keep(base.rows, ~touched)]
+    groups = space.relation(places, ids, (base.size, source.size if source else len(ids)))
+    rows = [base.domains if add else space.only(base.domains, ~touched)]
     arriving = touched
     if source is not None:
-        rows.append(space.gather(source.rows, groups))
+        rows.append(space.union_over(source.domains, groups))
         if source.nonzero is not None:
             arriving = (groups @ source.nonzero.astype(np.int32)) > 0
     mask = np.ones(base.size, bool) if base.nonzero is None else base.nonzero
     mask = mask | arriving if add else (mask & ~touched) | arriving
-    return call.result(space.unite(rows), mask)
+    return call.result(space.union(rows), mask)
 
 
-def _constant(index: Flow) -> Tensor:
+def _constant(index: AbstractTensor) -> Tensor:
     if index.value is None:
         raise NoRule
     return index.value.cpu()
 
 
-@rule("index_put", "_unsafe_index_put")
-def index_put(call: Call) -> Flow:
+@rules.add("index_put", "_unsafe_index_put")
+def index_put(call: Call) -> AbstractTensor:
     """Write at the places that the indices pick out."""
     base, indices, values = call.args[:3]
     picks = tuple(slice(None) if i is None else _constant(i) for i in indices)
     # As PyTorch does: indices after the last one given take the whole dimension.
-    places = ids_of(base.shape, 0)[picks]
-    ids = ids_of(values.shape, 0).expand(places.shape)
+    places = element_numbers(base.shape, 0)[picks]
+    ids = element_numbers(values.shape, 0).expand(places.shape)
     add = bool(call.argument(3, "accumulate", False))
-    return written(call, base, places.reshape(-1).numpy(), values, ids.reshape(-1).numpy(), add)
+    return write(call, base, places.reshape(-1).numpy(), values, ids.reshape(-1).numpy(), add)
 
 
-@rule("scatter", "scatter_add", "scatter_reduce")
-def scatter(call: Call) -> Flow:
+@rules.add("scatter", "scatter_add", "scatter_reduce")
+def scatter(call: Call) -> AbstractTensor:
     """Write along one dimension."""
     base, dim, index = call.args[:3]
     source = call.argument(3, "src", call.kwargs.get("value"))
-    name = name_of(call.target)
+    name = call.name
     add = name != "scatter" or len(call.args) > 4 or "reduce" in call.kwargs
     if index.value is None:
         return _scatter_anywhere(call, base, dim % max(len(base.shape), 1), index, source)
     index = _constant(index)
-    places = ids_of(base.shape, 0).gather(dim, index).reshape(-1).numpy()
-    if not isinstance(source, Flow):
-        return written(call, base, places, None, np.arange(len(places)), add)
-    ids = ids_of(source.shape, 0)[tuple(slice(0, size) for size in index.shape)]
-    flow = written(call, base, places, source, ids.reshape(-1).numpy(), add)
+    places = element_numbers(base.shape, 0).gather(dim, index).reshape(-1).numpy()
+    if not isinstance(source, AbstractTensor):
+        return write(call, base, places, None, np.arange(len(places)), add)
+    ids = element_numbers(source.shape, 0)[tuple(slice(0, size) for size in index.shape)]
+    tensor = write(call, base, places, source, ids.reshape(-1).numpy(), add)
     # Other ways to combine than adding (a product, a mean) mix what meets at one place.
-    return flow if name != "scatter_reduce" else call.result(flow.rows)
+    return tensor if name != "scatter_reduce" else call.result(tensor.domains)
 
 
-def _scatter_anywhere(call: Call, base: Flow, dim: int, index: Flow, source: Any) -> Flow:
+def _scatter_anywhere(
+    call: Call, base: AbstractTensor, dim: int, index: AbstractTensor, source: Any
+) -> AbstractTensor:
     """Let every place along the dimension get every element: the places are not known."""
-    rows = [base.rows]
-    if isinstance(source, Flow) and source.rows is not None and base.shape:
+    rows = [base.domains]
+    if isinstance(source, AbstractTensor) and source.domains is not None and base.shape:
         if source.shape != index.shape or any(
             i != b for d, (i, b) in enumerate(zip(index.shape, base.shape, strict=True)) if d != dim
         ):
             raise NoRule
-        rows.append(mixed(call.space, source, (dim,), base.shape))
-    elif isinstance(source, Flow):
-        rows.append(source.rows)
-    return call.result(call.space.unite(rows))
+        rows.append(reduce_and_broadcast(call.space, source, (dim,), base.shape))
+    elif isinstance(source, AbstractTensor):
+        rows.append(source.domains)
+    return call.result(call.space.union(rows))
 
 
-@rule("gather")
-def gather(call: Call) -> Flow:
+@rules.add("gather")
+def gather(call: Call) -> AbstractTensor:
     """Move by a constant index; any other may pick every element along the dimension."""
     source, dim, index = call.args[:3]
     if index.value is not None:
         return move(call)
     if not source.shape:
-        return call.result(source.rows)
+        return call.result(source.domains)
     dim %= len(source.shape)
-    shape = tuple(call.form.shape)
+    shape = call.shape
     if any(a != b for d, (a, b) in enumerate(zip(source.shape, shape, strict=True)) if d != dim):
         raise NoRule
-    return call.result(mixed(call.space, source, (dim,), shape))
+    return call.result(reduce_and_broadcast(call.space, source, (dim,), shape))
 
 
-@rule("index_add", "index_copy", "index_fill")
-def index_write(call: Call) -> Flow:
+@rules.add("index_add", "index_copy", "index_fill")
+def index_write(call: Call) -> AbstractTensor:
     """Write whole slices."""
     base, dim, index, source = call.args[:4]
     index = _constant(index)
     if not base.shape:
         raise NoRule
-    places = ids_of(base.shape, 0).index_select(dim, index).reshape(-1).numpy()
-    if not isinstance(source, Flow) or source.form.dim() == 0:
-        if isinstance(source, Flow) and source.rows is not None:
+    places = element_numbers(base.shape, 0).index_select(dim, index).reshape(-1).numpy()
+    if not isinstance(source, AbstractTensor) or source.ndim == 0:
+        if isinstance(source, AbstractTensor) and source.domains is not None:
             raise NoRule
-        return written(call, base, places, None, np.arange(len(places)), False)
-    add = name_of(call.target) == "index_add"
-    return written(call, base, places, source, np.arange(source.size), add)
+        return write(call, base, places, None, np.arange(len(places)), False)
+    add = call.name == "index_add"
+    return write(call, base, places, source, np.arange(source.size), add)
 
 
-@rule("as_strided_scatter")
-def as_strided_scatter(call: Call) -> Flow:
+@rules.add("as_strided_scatter")
+def as_strided_scatter(call: Call) -> AbstractTensor:
     """Write through a view that is described by strides."""
     base, source, size, stride = call.args[:4]
     offset = call.argument(4, "storage_offset") or 0
-    if not base.form.is_contiguous():
+    if not base.form.is_contiguous:
         raise NoRule
     try:
-        places = ids_of(base.shape, 0).as_strided(size, stride, offset)
+        places = element_numbers(base.shape, 0).as_strided(size, stride, offset)
     except RuntimeError as error:  # a view that reaches beyond the tensor
         raise NoRule from error
-    return written(call, base, places.reshape(-1).numpy(), source, np.arange(source.size), False)
+    return write(call, base, places.reshape(-1).numpy(), source, np.arange(source.size), False)
 
 
-@rule("masked_scatter")
-def masked_scatter(call: Call) -> Flow:
+@rules.add("masked_scatter")
+def masked_scatter(call: Call) -> AbstractTensor:
     """Write at the places where a mask is true, in order."""
     base, mask, source = call.args
-    shape = tuple(call.form.shape)
+    shape = call.shape
     places = np.flatnonzero(_constant(mask).expand(shape).numpy())
     if base.shape != shape:
         raise NoRule
-    return written(call, base, places, source, np.arange(len(places)), False)
+    return write(call, base, places, source, np.arange(len(places)), False)
 
 
-@rule("masked_scatter_backward")
-def masked_scatter_backward(call: Call) -> Flow:
+@rules.add("masked_scatter_backward")
+def masked_scatter_backward(call: Call) -> AbstractTensor:
     """Read back what was written; the rest is zero."""
     grad, mask, _ = call.args
     places = np.flatnonzero(_constant(mask).expand(grad.shape).numpy())
-    ids = np.zeros(math.prod(call.form.shape), int)
+    ids = np.zeros(math.prod(call.shape), int)
     ids[: len(places)] = places + 1
-    return call.result(call.space.pick(grad.rows, ids))
+    return call.result(call.space.take(grad.domains, ids))
 
 
-@rule("put")
-def put(call: Call) -> Flow:
+@rules.add("put")
+def put(call: Call) -> AbstractTensor:
     """Write at row-major places."""
     base, index, source = call.args[:3]
     places = _constant(index).reshape(-1).numpy() % max(base.size, 1)
     add = bool(call.argument(3, "accumulate", False))
-    return written(call, base, places, source, np.arange(source.size), add)
+    return write(call, base, places, source, np.arange(source.size), add)
 
 
-@rule("embedding_dense_backward")
-def embedding_backward(call: Call) -> Flow:
+@rules.add("embedding_dense_backward")
+def embedding_backward(call: Call) -> AbstractTensor:
     """Give each row of the table the sum over its uses."""
     grad, indices, count = call.args[:3]
     width = grad.shape[-1]
     rows = _constant(indices).reshape(-1, 1).numpy()
     places = (rows * width + np.arange(width)).reshape(-1)
-    groups = call.space.group(places, np.arange(grad.size), (count * width, grad.size))
-    return call.result(call.space.gather(grad.rows, groups))
+    groups = call.space.relation(places, np.arange(grad.size), (count * width, grad.size))
+    return call.result(call.space.union_over(grad.domains, groups))
 
 
-@rule("copy")
-def copy(call: Call) -> Flow:
+@rules.add("copy")
+def copy(call: Call) -> AbstractTensor:
     """Forget the old contents."""
-    source, shape = call.args[1], tuple(call.form.shape)
-    return call.result(spread(call.space, source, shape), spread_mask(source, shape))
+    source, shape = call.args[1], call.shape
+    return call.result(broadcast(call.space, source, shape), broadcast_nonzero(source, shape))
 
 
-@rule("fill")
-def fill(call: Call) -> Flow:
+@rules.add("fill")
+def fill(call: Call) -> AbstractTensor:
     """Repeat one number everywhere."""
     value = call.args[1]
-    if isinstance(value, Flow):
-        return call.result(spread(call.space, value, tuple(call.form.shape)))
+    if isinstance(value, AbstractTensor):
+        return call.result(broadcast(call.space, value, call.shape))
     return call.result(None)

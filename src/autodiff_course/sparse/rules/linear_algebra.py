@@ -1,0 +1,116 @@
+"""Rules for products of matrices, and for linear algebra with batches of matrices."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import torch
+
+from ..domains import AbstractTensor, DomainAlgebra, IndexDomains, element_numbers
+from .base import Call, NoRule, Rules, broadcast, reduce_and_broadcast
+
+__all__ = ["rules"]
+
+rules = Rules()
+
+
+def product(
+    space: DomainAlgebra, a: AbstractTensor, b: AbstractTensor
+) -> tuple[IndexDomains | None, np.ndarray | None]:
+    """Return rows and mask of the product of (batch, m, k) by (batch, k, n)."""
+    (batch, m, k), n = a.shape, b.shape[2]
+    mask_a = None if a.nonzero is None else a.nonzero.reshape(batch, m, k)
+    mask_b = None if b.nonzero is None else b.nonzero.reshape(batch, k, n)
+    mask = None
+    if mask_a is not None or mask_b is not None:
+        left = np.ones((batch, m, k), bool) if mask_a is None else mask_a
+        right = np.ones((batch, k, n), bool) if mask_b is None else mask_b
+        mask = (left.astype(np.float32) @ right.astype(np.float32) > 0).reshape(-1)
+    rows = [_left(space, a, mask_b, n)]
+    # A product and its transpose have the same dependences: [A B] = [B' A']'.
+    ids_b = element_numbers(b.shape).transpose(1, 2)
+    flipped = AbstractTensor(
+        b.form.transpose(1, 2), space.take(b.domains, ids_b.reshape(-1).numpy(), "transposed")
+    )
+    mask_at = None if mask_a is None else mask_a.transpose(0, 2, 1)
+    right_rows = _left(space, flipped, mask_at, m)
+    back = element_numbers((batch, n, m)).transpose(1, 2).reshape(-1).numpy()
+    rows.append(space.take(right_rows, back))
+    return space.union(rows), mask
+
+
+def _left(
+    space: DomainAlgebra, a: AbstractTensor, mask: np.ndarray | None, n: int
+) -> IndexDomains | None:
+    """Return the rows that (batch, m, k) gives to its product with a (batch, k, n) matrix."""
+    if a.domains is None:
+        return None
+    batch, m, k = a.shape
+    if mask is None or np.count_nonzero(mask) * m > space.most:
+        return reduce_and_broadcast(space, a, (2,), (batch, m, n))
+    b, inner, column = np.nonzero(mask)
+    row = np.arange(m)[:, None]
+    targets = (b * m + row) * n + column
+    sources = (b * m + row) * k + inner
+    shape = (batch * m * n, batch * m * k)
+    return space.union_over(
+        a.domains, space.relation(targets.reshape(-1), sources.reshape(-1), shape)
+    )
+
+
+def _as_batch(tensor: AbstractTensor, shape: tuple[int, ...]) -> AbstractTensor:
+    return dataclasses.replace(tensor, shape=shape)
+
+
+def _both(call: Call, a: AbstractTensor, b: AbstractTensor):
+    if a.layout != torch.strided:
+        return _sparse_product(call.space, a, b), None
+    if b.layout != torch.strided:
+        raise NoRule
+    if a.ndim == 2:
+        a = _as_batch(a, (1, *a.shape))
+    if b.ndim == 1:
+        b = _as_batch(b, (1, b.shape[0], 1))
+    elif b.ndim == 2:
+        b = _as_batch(b, (1, *b.shape))
+    return product(call.space, a, b)
+
+
+def _sparse_product(
+    space: DomainAlgebra, matrix: AbstractTensor, dense: AbstractTensor
+) -> IndexDomains | None:
+    if matrix.value is None:
+        raise NoRule
+    if dense.domains is None:
+        return None
+    entries = matrix.value.to_sparse_coo().coalesce()
+    row, column = entries.indices().cpu().numpy()
+    n = dense.size // max(dense.shape[0], 1)
+    each = np.arange(n)
+    targets = (row[:, None] * n + each).reshape(-1)
+    sources = (column[:, None] * n + each).reshape(-1)
+    return space.union_over(
+        dense.domains, space.relation(targets, sources, (matrix.shape[0] * n, dense.size))
+    )
+
+
+@rules.add("mm", "bmm", "mv")
+def matrix_product(call: Call) -> AbstractTensor:
+    """Multiply row by column, over the terms that may be non-zero."""
+    return call.result(*_both(call, call.args[0], call.args[1]))
+
+
+@rules.add("dot", "vdot")
+def dot(call: Call) -> AbstractTensor:
+    """Multiply one row by one column."""
+    a, b = call.args
+    return call.result(*_both(call, _as_batch(a, (1, 1, a.size)), b))
+
+
+@rules.add("addmm", "baddbmm", "addmv", "_sparse_addmm")
+def add_product(call: Call) -> AbstractTensor:
+    """Unite a matrix product and a summand."""
+    bias, a, b = call.args
+    rows, _ = _both(call, a, b)
+    return call.result(call.space.union([rows, broadcast(call.space, bias, call.shape)]))
