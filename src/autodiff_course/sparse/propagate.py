@@ -84,6 +84,7 @@ class Propagation:
         if simpler is None:
             return None
 
+        parts: list[Tensor | None] = []
         varying = [tensor for tensor in call.tensors if tensor.value is None]
 
         def run(*tensors: Tensor) -> Any:
@@ -94,7 +95,8 @@ class Propagation:
                 AbstractTensor,
             )
             found = simpler(*args, **kwargs)
-            return [found] if isinstance(found, Tensor) else list(found)
+            parts[:] = [found] if isinstance(found, Tensor) else found
+            return [part for part in parts if part is not None]
 
         try:
             recording = record(run, [_example(tensor.form) for tensor in varying])
@@ -106,7 +108,10 @@ class Propagation:
             raise
         except Exception:  # any failure of PyTorch's own replacement only means: no help
             return None
-        return results[0] if isinstance(call.form, Form) else tuple(results)
+        if isinstance(call.form, Form):
+            return results[0]
+        rest = iter(results)
+        return tuple(None if part is None else next(rest) for part in parts)
 
     def _dense(self, call: Call) -> Any:
         """Let every element of the results depend on all that the arguments depend on."""

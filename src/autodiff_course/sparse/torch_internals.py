@@ -15,15 +15,30 @@ from typing import Any, NamedTuple
 import torch
 from torch.autograd.function import once_differentiable
 from torch.utils import _pytree as pytree
+from torch.utils._python_dispatch import TorchDispatchMode
 
-__all__ = ["PRIVATE", "Traits", "missing", "traits"]
+__all__ = [
+    "PRIVATE",
+    "TorchDispatchMode",
+    "Traits",
+    "custom_function",
+    "decomposition",
+    "explained",
+    "inside_transform",
+    "lacks_second_derivative",
+    "missing",
+    "quiet_vmap",
+    "traits",
+    "tree_flatten",
+    "tree_leaves",
+    "tree_unflatten",
+]
 
 PRIVATE = {
     "utils._python_dispatch.TorchDispatchMode": "nothing can be recorded",
     "utils._pytree.tree_flatten": "containers of tensors cannot be taken apart",
     "utils._pytree.tree_unflatten": "containers of tensors cannot be put together again",
     "utils._pytree.tree_leaves": "the tensors among nested arguments are not found",
-    "utils._pytree.tree_map_only": "the tensors among nested arguments cannot be replaced",
     "ops.aten.add_.Tensor._schema.is_mutable": "operations in place are not recognised",
     "ops.aten.add_.Tensor._schema.arguments": "writing into a foreign tensor is not noticed",
     "ops.aten.add.Tensor.overloadpacket.__name__": "rules are not found by the operation's name",
@@ -33,7 +48,7 @@ PRIVATE = {
 }
 
 tree_flatten, tree_unflatten = pytree.tree_flatten, pytree.tree_unflatten
-tree_leaves, tree_map_only = pytree.tree_leaves, pytree.tree_map_only
+tree_leaves = pytree.tree_leaves
 
 
 def missing() -> list[str]:

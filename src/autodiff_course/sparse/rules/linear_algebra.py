@@ -8,7 +8,8 @@ import numpy as np
 import torch
 
 from ..domains import AbstractTensor, DomainAlgebra, IndexDomains, element_numbers
-from .base import Call, NoRule, Rules, broadcast, reduce_and_broadcast
+from ..record import Form, substitute
+from .base import Call, NoRule, Rules, broadcast, reduce, reduce_and_broadcast
 
 __all__ = ["rules"]
 
@@ -30,9 +31,8 @@ def product(
     rows = [_left(space, a, mask_b, n)]
     # A product and its transpose have the same dependences: [A B] = [B' A']'.
     ids_b = element_numbers(b.shape).transpose(1, 2)
-    flipped = AbstractTensor(
-        b.form.transpose(1, 2), space.take(b.domains, ids_b.reshape(-1).numpy(), "transposed")
-    )
+    columns = space.take(b.domains, ids_b.reshape(-1).numpy(), ("transposed", b.shape))
+    flipped = dataclasses.replace(b, domains=columns, nonzero=None, shape=(batch, n, k))
     mask_at = None if mask_a is None else mask_a.transpose(0, 2, 1)
     right_rows = _left(space, flipped, mask_at, m)
     back = element_numbers((batch, n, m)).transpose(1, 2).reshape(-1).numpy()
@@ -64,9 +64,9 @@ def _as_batch(tensor: AbstractTensor, shape: tuple[int, ...]) -> AbstractTensor:
 
 
 def _both(call: Call, a: AbstractTensor, b: AbstractTensor):
-    if a.layout != torch.strided:
+    if a.form.layout != torch.strided:
         return _sparse_product(call.space, a, b), None
-    if b.layout != torch.strided:
+    if b.form.layout != torch.strided:
         raise NoRule
     if a.ndim == 2:
         a = _as_batch(a, (1, *a.shape))
@@ -114,3 +114,59 @@ def add_product(call: Call) -> AbstractTensor:
     bias, a, b = call.args
     rows, _ = _both(call, a, b)
     return call.result(call.space.union([rows, broadcast(call.space, bias, call.shape)]))
+
+
+@rules.add("trace")
+def trace(call: Call) -> AbstractTensor:
+    """Sum the diagonal."""
+    matrix = call.args[0]
+    places = element_numbers(matrix.shape, 0).diagonal().numpy()
+    groups = call.space.relation(np.zeros(len(places), int), places, (1, matrix.size))
+    return call.result(call.space.union_over(matrix.domains, groups))
+
+
+# --- Linear algebra with each matrix of a batch ---------------------------------------------------
+
+MATRIX_BY_MATRIX = "inverse det logdet slogdet cholesky cholesky_inverse cholesky_solve lu_unpack"
+MATRIX_BY_MATRIX += " triangular_solve linalg_inv_ex _linalg_det _linalg_slogdet linalg_eig geqrf"
+MATRIX_BY_MATRIX += " linalg_cholesky_ex linalg_lu_factor_ex linalg_lu linalg_lu_solve linalg_qr"
+MATRIX_BY_MATRIX += " _linalg_solve_ex linalg_solve_triangular _linalg_eigh _linalg_svd ormqr"
+MATRIX_BY_MATRIX += " linalg_eigvals linalg_matrix_exp linalg_pinv linalg_lstsq orgqr"
+MATRIX_BY_MATRIX += " linalg_ldl_factor_ex linalg_ldl_solve linalg_householder_product"
+MATRIX_BY_MATRIX += " _linalg_eigvals"
+
+
+@rules.add(*MATRIX_BY_MATRIX.split())
+def matrix_by_matrix(call: Call) -> AbstractTensor | tuple[AbstractTensor, ...]:
+    """Let what belongs to one matrix of a batch depend on all of that matrix, and on no other."""
+    tensors = [tensor for tensor in call.tensors if tensor.domains is not None]
+    matrix = call.args[0]
+    batches = [_batch_of(tensor, matrix) for tensor in call.tensors if tensor.ndim > 1]
+    batch = np.broadcast_shapes(*batches)
+    blocks = []
+    for tensor in tensors:
+        own = _batch_of(tensor, matrix)
+        inner = tuple(range(len(own), tensor.ndim))
+        padded = (1,) * (len(batch) - len(own)) + own
+        blocks.append((reduce(call.space, tensor, inner) if inner else tensor.domains, padded))
+
+    def result(form: Form) -> AbstractTensor:
+        if not form.is_real_or_complex:
+            return AbstractTensor(form)
+        if form.shape[: len(batch)] != batch:
+            raise NoRule
+        rest = form.shape[len(batch) :]
+        parts = []
+        for domains, shape in blocks:
+            ids = element_numbers(shape).reshape(shape + (1,) * len(rest)).expand(batch + rest)
+            key = ("blocks", shape, form.shape)
+            parts.append(call.space.take(domains, ids.reshape(-1).numpy(), key))
+        return AbstractTensor(form, call.space.union(parts))
+
+    return substitute(call.form, result, Form)
+
+
+def _batch_of(tensor: AbstractTensor, matrix: AbstractTensor) -> tuple[int, ...]:
+    # A right-hand side that is one vector for each matrix has one dimension less.
+    is_vector = tensor.ndim == 1 or tensor.shape == matrix.shape[:-1]
+    return tensor.shape[:-1] if is_vector else tensor.shape[:-2]
