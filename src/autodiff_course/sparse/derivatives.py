@@ -118,6 +118,8 @@ def record_product(problem: Problem, leaves, tensors) -> tuple[Recording, Record
     def both(*inputs):
         return problem.gradient_and_product(inputs[:count], inputs[count:-count], inputs[-count:])
 
-    recording = record(both, [*leaves, *tensors, *map(torch.ones_like, leaves)])
+    like = {"dtype": problem.variables.dtype, "device": problem.variables.device}
+    direction = [torch.ones(leaf.shape, **like) for leaf in leaves]
+    recording = record(both, [*leaves, *tensors, *direction])
     gradient, product = recording.outputs[:count], recording.outputs[count:]
     return optimise(recording, gradient), optimise(recording, product)

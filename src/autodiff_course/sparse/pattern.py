@@ -20,6 +20,7 @@ from .derivatives import Problem, record_gradient
 from .domains import AbstractTensor, DomainAlgebra, TooDense
 from .propagate import Propagation
 from .record import Recording
+from .torch_internals import ordinary_mode
 from .variables import Arguments, Variables
 
 __all__ = ["TooDense", "as_pattern", "hessian_pattern"]
@@ -91,9 +92,11 @@ def hessian_pattern(
      [0 1 1 1]
      [0 0 1 0]]
     """
-    problem = Problem(f, Variables(x), Arguments(args))
-    gradient = record_gradient(problem, problem.variables.leaves(x), problem.arguments.tensors())
-    return gradient_pattern(gradient, problem, max_entries)
+    with ordinary_mode():
+        problem = Problem(f, Variables(x), Arguments(args))
+        leaves = problem.variables.leaves(x)
+        gradient = record_gradient(problem, leaves, problem.arguments.tensors())
+        return gradient_pattern(gradient, problem, max_entries)
 
 
 def gradient_pattern(gradient: Recording, problem: Problem, max_entries: int) -> sp.csr_array:

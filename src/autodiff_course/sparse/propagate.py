@@ -7,7 +7,6 @@ not, every element of its result is taken to depend on all that its arguments de
 from __future__ import annotations
 
 import operator
-import sys
 import warnings
 from typing import Any
 
@@ -19,7 +18,7 @@ from .domains import AbstractTensor, DomainAlgebra, TooDense
 from .optimise import optimise
 from .record import Form, Node, Recording, record, substitute
 from .rules import Call, NoRule, find_rule
-from .torch_internals import decomposition
+from .torch_internals import decomposition, outside_this_package
 
 __all__ = ["Propagation"]
 
@@ -136,7 +135,7 @@ class Propagation:
             warnings.warn(
                 f"no exact sparsity rule for {', '.join(sorted(self.without_rule))}: each of its "
                 "results is taken to depend on all its inputs, so the pattern may be too large",
-                stacklevel=_outside_this_package(),
+                stacklevel=outside_this_package(),
             )
 
 
@@ -152,12 +151,3 @@ def _constant(node: Node) -> AbstractTensor:
 
 def _example(form: Form) -> Tensor:
     return torch.empty_strided(form.shape, form.stride, dtype=form.dtype).fill_(1)
-
-
-def _outside_this_package() -> int:
-    """Return the stack level of the caller's own line, which a warning should show."""
-    level, frame = 1, sys._getframe(1)
-    package = __name__.rpartition(".")[0]
-    while frame and frame.f_globals.get("__name__", "").startswith(package):
-        level, frame = level + 1, frame.f_back
-    return level

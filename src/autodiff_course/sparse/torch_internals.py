@@ -6,6 +6,8 @@ breaks without it, and `missing` which of them the PyTorch at hand no longer has
 
 from __future__ import annotations
 
+import gc
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -24,9 +26,10 @@ __all__ = [
     "custom_function",
     "decomposition",
     "explained",
-    "inside_transform",
     "lacks_second_derivative",
     "missing",
+    "ordinary_mode",
+    "outside_this_package",
     "quiet_vmap",
     "traits",
     "tree_flatten",
@@ -129,10 +132,32 @@ def quiet_vmap() -> Iterator[None]:
         enable(True)
 
 
-def inside_transform() -> bool:
-    """Say whether the caller runs inside vmap, grad or another function transform."""
+@contextmanager
+def ordinary_mode() -> Iterator[None]:
+    """Let tensors remember where they come from, and Python's collector of garbage rest.
+
+    The many small notes of a recording are no garbage, and looking through them again and again
+    takes a third of the time.
+
+    Raises
+    ------
+    RuntimeError
+        Inside vmap, grad or another function transform, whose tensors have no numbers of their own.
+    """
     peek = getattr(torch._C._functorch, "peek_interpreter_stack", lambda: None)
-    return peek() is not None
+    if peek() is not None:
+        raise RuntimeError(
+            "a sparse Hessian cannot be computed inside torch.vmap, torch.func.grad and the like: "
+            "take it outside of them"
+        )
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        with torch.inference_mode(False):
+            yield
+    finally:
+        if collects:
+            gc.enable()
 
 
 def lacks_second_derivative(function: Any) -> bool:
@@ -172,3 +197,12 @@ def explained(error: Exception) -> Exception:
             "no derivatives; make it outside, or pass a clone of it in args"
         )
     return error
+
+
+def outside_this_package() -> int:
+    """Return the stack level of the caller's own line, which a warning should show."""
+    level, frame = 1, sys._getframe(1)
+    package = __name__.rpartition(".")[0]
+    while frame and frame.f_globals.get("__name__", "").startswith(package):
+        level, frame = level + 1, frame.f_back
+    return level
