@@ -219,6 +219,8 @@ def _may_expand(node: Node) -> bool:
 
 def _refuse_dependent_shape(node: Node) -> None:
     suspects = node.operands
+    if node.target is aten.linalg_lstsq.default:
+        return  # only the shape of its residuals depends on the rank
     if node.target is aten.masked_select.default:
         suspects = [node.args[1]]
     elif node.target is aten.index.Tensor:

@@ -38,10 +38,10 @@ MOVES += " diagonal_backward tril triu index index_select gather take embedding 
 MOVES += " select_scatter diagonal_scatter constant_pad_nd pixel_shuffle pixel_unshuffle rot90"
 MOVES += " unsafe_split unsafe_split_with_sizes channel_shuffle masked_select as_strided im2col"
 MOVES += " reflection_pad1d reflection_pad2d reflection_pad3d replication_pad1d replication_pad2d"
-MOVES += " replication_pad3d upsample_nearest1d upsample_nearest2d upsample_nearest3d unsafe_chunk"
+MOVES += " replication_pad3d unsafe_chunk"
 MOVES += " broadcast_in_dim block_diag diag_embed repeat_interleave _unsafe_index expand_copy"
 MOVES += " _unsafe_masked_index"
-FLOAT_ONLY = ("reflection", "replication", "upsample", "im2col", "embedding")
+FLOAT_ONLY = ("reflection", "replication", "im2col", "embedding")
 
 
 @rules.add(*MOVES.split())

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..domains import AbstractTensor, IndexDomains, element_numbers
+from ..record import Form
 from .base import Call, NoRule, Rules, dims_of, reduce, reduce_and_broadcast
 from .elementwise import elementwise
 
@@ -49,7 +50,7 @@ def reduction(call: Call) -> AbstractTensor:
 def extreme(call: Call) -> Any:
     """Let the result be any element: which one is not known beforehand."""
     source = call.args[0]
-    if isinstance(call.form, (tuple, list)):
+    if not isinstance(call.form, Form):
         dims = dims_of(call.args[1], len(source.shape))
         return _with_forms(call, reduce(call.space, source, dims))
     if len(call.tensors) > 1:
@@ -63,7 +64,7 @@ def _with_forms(call: Call, domains: IndexDomains | None) -> tuple[AbstractTenso
     return (AbstractTensor(first, domains), *(AbstractTensor(form) for form in others))
 
 
-@rules.add("sort", "topk", "kthvalue", "mode", "cummax", "cummin")
+@rules.add("sort", "topk", "kthvalue", "mode")
 def choice(call: Call) -> Any:
     """Let each result be any element along the dimension."""
     source = call.args[0]
@@ -82,9 +83,7 @@ def choice(call: Call) -> Any:
     return _with_forms(call, reduce_and_broadcast(call.space, source, dims, shape))
 
 
-@rules.add(
-    "_softmax", "_log_softmax", "_fft_r2c", "_fft_c2r", "_fft_c2c", "cumprod", "logcumsumexp"
-)
+@rules.add("_softmax", "_log_softmax", "_fft_r2c", "_fft_c2r", "_fft_c2c")
 def along(call: Call) -> AbstractTensor:
     """Let each result depend on all along the dimensions."""
     source = call.args[0]
@@ -106,10 +105,13 @@ def softmax_backward(call: Call) -> AbstractTensor:
     )
 
 
-@rules.add("cumsum")
-def running_sum(call: Call) -> AbstractTensor:
+@rules.add("cumsum", "cumprod", "logcumsumexp", "cummax", "cummin")
+def cumulative(call: Call) -> Any:
     """Let each result depend on the elements up to its own place."""
     source = call.args[0]
+    if not isinstance(call.form, Form):
+        first, positions = call.form
+        return cumulative(call._replace(form=first)), AbstractTensor(positions)
     if not source.shape or source.domains is None:
         return call.result(source.domains)
     dim = call.args[1] % len(source.shape)

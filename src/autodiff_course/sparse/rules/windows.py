@@ -1,14 +1,18 @@
-"""Rules for convolutions and averages over windows."""
+"""Rules for convolutions, for pooling, and for interpolation."""
 
 from __future__ import annotations
 
 import itertools
 import math
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
+import scipy.sparse as sp
+import torch
 
 from ..domains import AbstractTensor, DomainAlgebra, IndexDomains
+from ..record import Form
 from .base import Call, NoRule, Rules, broadcast, reduce
 
 __all__ = ["rules"]
@@ -54,6 +58,16 @@ def window(
     return Window(*(np.concatenate(part) for part in zip(*triples, strict=True)))
 
 
+def _window_of(
+    shape, weight, out, stride, padding, dilation, transposed: bool, groups: int, most: int
+) -> Window:
+    if not transposed:
+        return window(shape, weight, out, stride, padding, dilation, groups, most)
+    # The same triples as of the convolution that it transposes, read the other way.
+    w = window(out, weight, shape, stride, padding, dilation, groups, most)
+    return Window(w.inputs, w.outputs, w.weights)
+
+
 def _through(
     space: DomainAlgebra,
     tensor: AbstractTensor,
@@ -76,13 +90,7 @@ def _through(
 def convolution(call: Call) -> AbstractTensor:
     """Let each output depend on the inputs in its window, and on the weights."""
     x, weight, bias, stride, padding, dilation, transposed, _, groups = call.args
-    if transposed:
-        # The same triples as of the convolution that it transposes, read the other way.
-        w = window(call.shape, weight.shape, x.shape, stride, padding, dilation, groups,
-                   call.space.most)  # fmt: skip
-        w = Window(w.inputs, w.outputs, w.weights)
-    else:
-        w = window(x.shape, weight.shape, call.shape, stride, padding, dilation, groups,
+    w = _window_of(x.shape, weight.shape, call.shape, stride, padding, dilation, transposed, groups,
                    call.space.most)  # fmt: skip
     size = math.prod(call.shape)
     rows = [
@@ -97,45 +105,12 @@ def convolution(call: Call) -> AbstractTensor:
     return call.result(call.space.union(rows))
 
 
-def _pool_window(call: Call, x: tuple, out: tuple) -> Window:
-    """List which input meets which output of an average over windows."""
-    first = 1 if call.name.endswith("_backward") else 0
-    kernel, stride = call.args[first + 1], call.argument(first + 2, "stride") or ()
-    stride = stride or kernel
-    padding = call.argument(first + 3, "padding") or [0] * len(kernel)
-    lead = math.prod(x[: -len(kernel)])
-    shape, form = (lead, 1, *x[-len(kernel) :]), (lead, 1, *out[-len(kernel) :])
-    ones = [1] * len(kernel)
-    return window(shape, (1, 1, *kernel), form, stride, padding, ones, 1, call.space.most)
-
-
-@rules.add("avg_pool2d", "avg_pool3d")
-def average_pool(call: Call) -> AbstractTensor:
-    """Let each output depend on its window."""
-    x, out = call.args[0], call.shape
-    w = _pool_window(call, x.shape, out)
-    groups = call.space.relation(w.outputs, w.inputs, (math.prod(out), x.size))
-    return call.result(call.space.union_over(x.domains, groups))
-
-
-@rules.add("avg_pool2d_backward", "avg_pool3d_backward")
-def average_pool_backward(call: Call) -> AbstractTensor:
-    """Let each input depend on the windows that it lies in."""
-    grad, x = call.args[0], call.shape
-    w = _pool_window(call, x, grad.shape)
-    groups = call.space.relation(w.inputs, w.outputs, (math.prod(x), grad.size))
-    return call.result(call.space.union_over(grad.domains, groups))
-
-
 @rules.add("convolution_backward")
 def convolution_backward(call: Call) -> tuple[AbstractTensor | None, ...]:
     """Transpose a convolution: by its input, its weights and its bias."""
     grad, x, weight, _, stride, padding, dilation, transposed, _, groups, wanted = call.args
-    if transposed:
-        raise NoRule
-    w = window(
-        x.shape, weight.shape, grad.shape, stride, padding, dilation, groups, call.space.most
-    )
+    w = _window_of(x.shape, weight.shape, grad.shape, stride, padding, dilation, transposed, groups,
+                   call.space.most)  # fmt: skip
     space = call.space
 
     def joined(
@@ -156,3 +131,152 @@ def convolution_backward(call: Call) -> tuple[AbstractTensor | None, ...]:
         AbstractTensor(form, rows) if want and form is not None else None
         for form, rows, want in zip(call.form, (by_input, by_weight, by_bias), wanted, strict=True)
     )
+
+
+# --- One dimension after the other ----------------------------------------------------------------
+
+# For each dimension a matrix says which inputs meet which outputs; together they act as their
+# Kronecker product.
+
+
+def separable(
+    call: Call, tensor: AbstractTensor, form: Form, factors: list[sp.csr_array], is_transposed: bool
+) -> AbstractTensor:
+    """Let each output depend on the inputs that it meets in every dimension."""
+    lead = math.prod(tensor.shape[: -len(factors)])
+    entries = lead * math.prod(factor.nnz for factor in factors)
+    if entries > call.space.most:
+        raise NoRule
+    together = sp.eye_array(lead, dtype=bool, format="coo")
+    for factor in factors:
+        together = sp.kron(together, factor.T if is_transposed else factor, format="coo")
+    groups = call.space.relation(together.row, together.col, together.shape)
+    nonzero = None
+    if tensor.nonzero is not None:
+        nonzero = (groups @ tensor.nonzero.astype(np.int32)) > 0
+    result = call._replace(form=form)
+    return result.result(call.space.union_over(tensor.domains, groups), nonzero)
+
+
+def _factor(out: int, size: int, pairs: Iterable[tuple[int, int]]) -> sp.csr_array:
+    rows, columns = np.array(list(pairs), int).reshape(-1, 2).T
+    return sp.csr_array((np.ones(len(rows), bool), (rows, columns)), shape=(out, size))
+
+
+def _pool_factors(call: Call, first: int, inputs: tuple, outputs: tuple, count: int, dilated: bool):
+    """Return the matrices of windows of a fixed size; its arguments begin at `first`."""
+    kernel = _for_each(call.args[first], count)
+    stride = _for_each(call.argument(first + 1, "stride") or kernel, count)
+    padding = _for_each(call.argument(first + 2, "padding", 0), count)
+    dilation = _for_each(call.argument(first + 3, "dilation", 1) if dilated else 1, count)
+    return [
+        _factor(out, size, (
+            (o, o * s - p + k * d) for o in range(out) for k in range(length)
+            if 0 <= o * s - p + k * d < size
+        ))
+        for out, size, length, s, p, d in zip(
+            outputs[-count:], inputs[-count:], kernel, stride, padding, dilation, strict=True
+        )
+    ]  # fmt: skip
+
+
+def _for_each(number: Any, count: int) -> list[int]:
+    numbers = list(number) if isinstance(number, (list, tuple)) else [number]
+    return numbers * count if len(numbers) == 1 else numbers
+
+
+@rules.add("avg_pool2d", "avg_pool3d", "max_pool2d_with_indices", "max_pool3d_with_indices")
+def pool(call: Call) -> Any:
+    """Let each output depend on its window."""
+    x, count, is_max = call.args[0], int(call.name.split("d")[0][-1]), call.name[0] == "m"
+    form = call.form[0] if is_max else call.form
+    factors = _pool_factors(call, 1, x.shape, form.shape, count, is_max)
+    result = separable(call, x, form, factors, False)
+    return (result, AbstractTensor(call.form[1])) if is_max else result
+
+
+@rules.add("avg_pool2d_backward", "avg_pool3d_backward", "max_pool2d_with_indices_backward")
+@rules.add("max_pool3d_with_indices_backward")
+def pool_backward(call: Call) -> AbstractTensor:
+    """Let each input depend on the windows that it lies in: where a maximum is, is not known."""
+    grad, x = call.args[:2]
+    count, is_max = int(call.name.split("d")[0][-1]), call.name[0] == "m"
+    factors = _pool_factors(call, 2, x.shape, grad.shape, count, is_max)
+    return separable(call, grad, call.form, factors, True)
+
+
+def _adaptive_factors(inputs: tuple, outputs: tuple, count: int) -> list[sp.csr_array]:
+    return [
+        _factor(out, size, (
+            (o, i) for o in range(out) for i in range(o * size // out, -(-(o + 1) * size // out))
+        ))
+        for out, size in zip(outputs[-count:], inputs[-count:], strict=True)
+    ]  # fmt: skip
+
+
+ADAPTIVE = ("_adaptive_avg_pool2d", "_adaptive_avg_pool3d")
+ADAPTIVE += ("adaptive_max_pool2d", "adaptive_max_pool3d")
+
+
+@rules.add(*ADAPTIVE)
+def adaptive_pool(call: Call) -> Any:
+    """Let each output depend on its window, whose size follows from the sizes."""
+    x, is_max = call.args[0], "max" in call.name
+    form = call.form[0] if is_max else call.form
+    factors = _adaptive_factors(x.shape, form.shape, int(call.name[-2]))
+    result = separable(call, x, form, factors, False)
+    return (result, AbstractTensor(call.form[1])) if is_max else result
+
+
+@rules.add(*(name + "_backward" for name in ADAPTIVE))
+def adaptive_pool_backward(call: Call) -> AbstractTensor:
+    """Let each input depend on the windows that it lies in."""
+    grad, x = call.args[:2]
+    count = int(call.name.removesuffix("_backward")[-2])
+    return separable(call, grad, call.form, _adaptive_factors(x.shape, grad.shape, count), True)
+
+
+RESIZES = {
+    f"{prefix}upsample_{kind}{count}d{suffix}": count
+    for prefix, kind, count, suffix in [
+        *(("", "nearest", count, "") for count in (1, 2, 3)),
+        *(("_", "nearest_exact", count, "") for count in (1, 2, 3)),
+        *(("", "linear", 1, ""), ("", "bilinear", 2, ""), ("", "trilinear", 3, "")),
+        *(("", "bicubic", 2, ""), ("_", "bilinear", 2, "_aa"), ("_", "bicubic", 2, "_aa")),
+    ]
+}
+
+
+@rules.add(*RESIZES)
+def resize(call: Call) -> AbstractTensor:
+    """Let each output depend on the inputs that it is interpolated from."""
+    x, out, *options = call.args
+    factors = _resize_factors(call.name, x.shape, out, options)
+    return separable(call, x, call.form, factors, False)
+
+
+@rules.add(*(name + "_backward" for name in RESIZES))
+def resize_backward(call: Call) -> AbstractTensor:
+    """Let each input depend on the outputs that are interpolated from it."""
+    grad, out, shape, *options = call.args
+    factors = _resize_factors(call.name.removesuffix("_backward"), shape, out, options)
+    return separable(call, grad, call.form, factors, True)
+
+
+def _resize_factors(name: str, shape: tuple, out: Sequence[int], options: list):
+    """Return the matrices of an interpolation, found by interpolating the unit vectors."""
+    count = RESIZES[name]
+    corners = 0 if "nearest" in name else 1  # whether the corners are aligned comes first
+    options, scales = options[:corners], options[corners:]
+    scales += [None] * (count - len(scales))  # what is left to its default is not recorded
+    factors = []
+    for d, size in enumerate(shape[-count:]):
+        others = [1] * d, [1] * (count - d - 1)
+        units = torch.eye(size, dtype=torch.float64).reshape(size, 1, *others[0], size, *others[1])
+        one_scale = [scale if place == d else None for place, scale in enumerate(scales)]
+        found = getattr(torch.ops.aten, name).default(
+            units, [*others[0], out[d], *others[1]], *options, *one_scale
+        )
+        inputs, outputs = found.reshape(size, out[d]).nonzero(as_tuple=True)
+        factors.append(_factor(out[d], size, zip(outputs.tolist(), inputs.tolist(), strict=True)))
+    return factors
