@@ -19,6 +19,7 @@ __all__ = ["check_hessian"]
 ASIDE = 0.01  # how far from x, relative to 1 + |x|
 STEPS = {torch.float64: 1e-5, torch.float32: 1e-2}
 TOLERANCES = {torch.float64: 1e-5, torch.float32: 2e-2}
+FLOOR = 1e-30  # smaller numbers may be lost to cancellation inside f
 CAUTION = 20.0  # an error estimate may be too small by this factor
 
 
@@ -48,7 +49,7 @@ def check_hessian(
     if not seen.any():
         return
     size = max(np.max((abs(matrix) @ abs(direction))[seen]), np.max(abs(true[seen])))
-    tolerance = TOLERANCES[problem.variables.dtype] * size
+    tolerance = TOLERANCES[problem.variables.dtype] * size + FLOOR
     excess = np.where(seen, abs(found - true) - tolerance - error, -1.0)
     worst = int(np.argmax(excess))
     if excess[worst] > 0:

@@ -151,7 +151,7 @@ def matrix_by_matrix(call: Call) -> AbstractTensor | tuple[AbstractTensor, ...]:
         blocks.append((reduce(call.space, tensor, inner) if inner else tensor.domains, padded))
 
     def result(form: Form) -> AbstractTensor:
-        if not form.is_real_or_complex:
+        if not form.is_real_or_complex or not form.size:
             return AbstractTensor(form)
         if form.shape[: len(batch)] != batch:
             raise NoRule

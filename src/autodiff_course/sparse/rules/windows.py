@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import math
 from collections.abc import Iterable, Sequence
@@ -98,10 +99,8 @@ def convolution(call: Call) -> AbstractTensor:
         _through(call.space, weight, w.outputs, w.weights, x, w.inputs, size),
     ]
     if bias is not None and bias.domains is not None:
-        form = (1, bias.size) + (1,) * (len(call.shape) - 2)
-        rows.append(
-            broadcast(call.space, AbstractTensor(bias.form.reshape(form), bias.domains), call.shape)
-        )
+        shape = (1, bias.size) + (1,) * (len(call.shape) - 2)
+        rows.append(broadcast(call.space, dataclasses.replace(bias, shape=shape), call.shape))
     return call.result(call.space.union(rows))
 
 
