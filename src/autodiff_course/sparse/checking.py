@@ -19,7 +19,8 @@ __all__ = ["check_hessian"]
 ASIDE = 0.01  # how far from x, relative to 1 + |x|
 STEPS = {torch.float64: 1e-5, torch.float32: 1e-2}
 TOLERANCES = {torch.float64: 1e-5, torch.float32: 2e-2}
-FLOOR = 1e-30  # smaller numbers may be lost to cancellation inside f
+# Where terms cancel, what is left of them is rounding: so many units in the last place of f / x^2.
+LEFT_OVER = 1e6
 CAUTION = 20.0  # an error estimate may be too small by this factor
 
 
@@ -49,7 +50,7 @@ def check_hessian(
     if not seen.any():
         return
     size = max(np.max((abs(matrix) @ abs(direction))[seen]), np.max(abs(true[seen])))
-    tolerance = TOLERANCES[problem.variables.dtype] * size + FLOOR
+    tolerance = TOLERANCES[problem.variables.dtype] * size + _left_over(problem, near, args)
     excess = np.where(seen, abs(found - true) - tolerance - error, -1.0)
     worst = int(np.argmax(excess))
     if excess[worst] > 0:
@@ -109,6 +110,15 @@ def _difference(problem: Problem, leaves, direction, args) -> tuple[np.ndarray, 
     largest = np.max(both, where=np.isfinite(both), initial=0)
     rounding = torch.finfo(dtype).eps * largest / short
     return fine, CAUTION * (abs(fine - rough) + rounding)
+
+
+def _left_over(problem: Problem, leaves, args) -> float:
+    """Return how large numbers may be that should be zero."""
+    with torch.no_grad():
+        value = abs(float(problem.value(leaves, problem.arguments.tensors(args))))
+    scale = 1 + max(float(leaf.abs().max()) for leaf in leaves if leaf.numel())
+    eps = torch.finfo(problem.variables.dtype).eps
+    return LEFT_OVER * eps * value / scale**2 if np.isfinite(value) else 0.0
 
 
 def _product(problem: Problem, leaves, direction, args) -> np.ndarray:

@@ -82,6 +82,8 @@ class _Optimiser:
                 "before, and pass them in"
             )
         args, kwargs = substitute((node.args, node.kwargs), self.new.__getitem__)
+        if about.name.startswith("as_strided"):
+            args = (self._in_own_memory(node.args[0]), *args[1:])
         new = Node(node.target, args, kwargs, node.form)
         fill = _fill_value(new)
         if fill is not None:
@@ -91,6 +93,16 @@ class _Optimiser:
         if about.dynamic_shape:
             _refuse_dependent_shape(new)
         return self._shortcut(new) or self._emit(new)
+
+    def _in_own_memory(self, old: Node) -> Node:
+        """Return a result that does not lie in the middle of another tensor, if it did not before.
+
+        as_strided counts from the beginning of the memory, whichever part of it a tensor has.
+        """
+        new = self.new[old]
+        if old.target in RESHAPES | IDENTITIES or new.target in ("constant", old.target):
+            return new
+        return self._emit(Node(aten.clone.default, (new,), None, old.form))
 
     def _compute(self, node: Node, pointwise: bool) -> Node:
         """Do an operation on constants now."""

@@ -144,7 +144,7 @@ def _dense_strides(tensor: Tensor) -> tuple[int, ...]:
 def _laid_out(tensor: Tensor, strides: tuple[int, ...]) -> Tensor:
     """Return a tensor with these strides, as it was recorded, that autograd can start from."""
     tensor = tensor.detach()
-    if tensor.layout != torch.strided or tensor.stride() == strides:
+    if tensor.layout != torch.strided or (tensor.stride(), tensor.storage_offset()) == (strides, 0):
         return tensor.clone() if tensor.is_inference() else tensor
     like = {"dtype": tensor.dtype, "device": tensor.device}
     return torch.empty_strided(tensor.shape, strides, **like).copy_(tensor)

@@ -331,3 +331,16 @@ def fill(call: Call) -> AbstractTensor:
     if isinstance(value, AbstractTensor):
         return call.result(broadcast(call.space, value, call.shape))
     return call.result(None)
+
+
+PADS = [f"{kind}_pad{count}d" for kind in ("reflection", "replication") for count in (1, 2, 3)]
+
+
+@rules.add(*(name + "_backward" for name in PADS))
+def pad_backward(call: Call) -> AbstractTensor:
+    """Let each element depend on all the places that it was copied to."""
+    grad, source, padding = call.args
+    forward = getattr(torch.ops.aten, call.name.removesuffix("_backward")).default
+    ids = forward(element_numbers(source.shape, 0).double(), padding).reshape(-1).long().numpy()
+    groups = call.space.relation(ids, np.arange(grad.size), (source.size, grad.size))
+    return call.result(call.space.union_over(grad.domains, groups))

@@ -1,4 +1,4 @@
-"""Random functions of tensors, put together from every operation that the sparse engine has a rule for.
+"""Random functions of tensors, put together from the operations that the sparse engine knows.
 
 A program is a list of steps, each on one or two earlier results, and a way to make one number of
 the last. `Program.random` chooses operations, sizes and indices; the same seed gives the same one.
@@ -88,28 +88,66 @@ def some_dim(r: random.Random, t: Tensor) -> int:
 # --- Element by element ---------------------------------------------------------------------------
 
 SIMPLE = {
-    "sin": torch.sin, "cos": torch.cos, "tanh": torch.tanh, "sigmoid": torch.sigmoid,
-    "exp": lambda t: (0.3 * t).exp(), "square": torch.square, "cube": lambda t: t**3,
-    "pow_1": lambda t: t.pow(1), "pow_0": lambda t: t.pow(0), "neg": torch.neg,
-    "sqrt": lambda t: (1 + t**2).sqrt(), "rsqrt": lambda t: (1 + t**2).rsqrt(),
-    "log": lambda t: (2 + t**2).log(), "log1p": lambda t: (t**2).log1p(),
-    "reciprocal": lambda t: (2 + t**2).reciprocal(), "expm1": lambda t: (t / 3).expm1(),
-    "atan": torch.atan, "asinh": torch.asinh, "erf": torch.erf, "lgamma": lambda t: (1 + t**2).lgamma(),
-    "relu": F.relu, "leaky_relu": F.leaky_relu, "elu": F.elu, "gelu": F.gelu, "silu": F.silu,
-    "mish": F.mish, "selu": F.selu, "celu": F.celu, "softplus": F.softplus, "hardtanh": F.hardtanh,
-    "hardswish": F.hardswish, "logsigmoid": F.logsigmoid, "softsign": F.softsign, "abs": torch.abs,
-    "tanhshrink": F.tanhshrink, "softshrink": F.softshrink, "hardshrink": F.hardshrink,
-    "clamp": lambda t: t.clamp(-0.4, 0.5), "clamp_min": lambda t: t.clamp(min=0.1),
-    "sign": lambda t: t.sign() * t, "round": lambda t: t.round() * t, "floor": lambda t: t - t.floor(),
-    "frac": lambda t: t.frac() ** 2, "remainder": lambda t: (t % 0.7) * t, "sinc": torch.sinc,
-    "nan_to_num": torch.nan_to_num, "times_zero": lambda t: t * 0.0 + t, "clone": torch.clone,
-    "double_where": lambda t: torch.where(t > 0, t, 1.0).log() * t, "threshold": lambda t: F.threshold(t, 0.1, 0.2),
-    "where_value": lambda t: torch.where(t > 0.1, t**2, t), "contiguous": lambda t: t.contiguous(),
-    "float32": lambda t: t.float().double() * t, "ones_like": lambda t: torch.ones_like(t) * t,
-    "xlogy": lambda t: torch.xlogy(t, 2 + t**2), "logit": lambda t: torch.sigmoid(t).logit(),
-    "addcmul": lambda t: torch.addcmul(t, t, t, value=0.5), "i0": lambda t: torch.special.i0(t),
+    "sin": torch.sin,
+    "cos": torch.cos,
+    "tanh": torch.tanh,
+    "sigmoid": torch.sigmoid,
+    "exp": lambda t: (0.3 * t).exp(),
+    "square": torch.square,
+    "cube": lambda t: t**3,
+    "pow_1": lambda t: t.pow(1),
+    "pow_0": lambda t: t.pow(0),
+    "neg": torch.neg,
+    "sqrt": lambda t: (1 + t**2).sqrt(),
+    "rsqrt": lambda t: (1 + t**2).rsqrt(),
+    "log": lambda t: (2 + t**2).log(),
+    "log1p": lambda t: (t**2).log1p(),
+    "reciprocal": lambda t: (2 + t**2).reciprocal(),
+    "expm1": lambda t: (t / 3).expm1(),
+    "atan": torch.atan,
+    "asinh": torch.asinh,
+    "erf": torch.erf,
+    "lgamma": lambda t: (1 + t**2).lgamma(),
+    "relu": F.relu,
+    "leaky_relu": F.leaky_relu,
+    "elu": F.elu,
+    "gelu": F.gelu,
+    "silu": F.silu,
+    "mish": F.mish,
+    "selu": F.selu,
+    "celu": F.celu,
+    "softplus": F.softplus,
+    "hardtanh": F.hardtanh,
+    "hardswish": F.hardswish,
+    "logsigmoid": F.logsigmoid,
+    "softsign": F.softsign,
+    "abs": torch.abs,
+    "tanhshrink": F.tanhshrink,
+    "softshrink": F.softshrink,
+    "hardshrink": F.hardshrink,
+    "clamp": lambda t: t.clamp(-0.4, 0.5),
+    "clamp_min": lambda t: t.clamp(min=0.1),
+    "sign": lambda t: t.sign() * t,
+    "round": lambda t: t.round() * t,
+    "floor": lambda t: t - t.floor(),
+    "frac": lambda t: t.frac() ** 2,
+    "remainder": lambda t: (t % 0.7) * t,
+    "sinc": torch.sinc,
+    "nan_to_num": torch.nan_to_num,
+    "times_zero": lambda t: t * 0.0 + t,
+    "clone": torch.clone,
+    "double_where": lambda t: torch.where(t > 0, t, 1.0).log() * t,
+    "threshold": lambda t: F.threshold(t, 0.1, 0.2),
+    "where_value": lambda t: torch.where(t > 0.1, t**2, t),
+    "contiguous": lambda t: t.contiguous(),
+    "float32": lambda t: t.float().double() * t,
+    "ones_like": lambda t: torch.ones_like(t) * t,
+    "xlogy": lambda t: torch.xlogy(t, 2 + t**2),
+    "logit": lambda t: torch.sigmoid(t).logit(),
+    "addcmul": lambda t: torch.addcmul(t, t, t, value=0.5),
+    "i0": lambda t: torch.special.i0(t),
     "empty_sum": lambda t: t + t[..., :0].sum(),
-}  # fmt: skip
+}
 for _name, _function in SIMPLE.items():
     UNARY[_name] = lambda r, t, function=_function: function
 
@@ -551,7 +589,7 @@ def scatter_once(r, t):
 @unary
 def scatter_reduce(r, t):
     need(t.dim() == 1)
-    how = r.choice(["sum", "mean", "amax", "prod"])
+    how = r.choice(["sum", "mean", "amax", "amin"])
     i = indices(r, 3, t.shape[0])
     return lambda t: torch.ones(3, dtype=t.dtype).scatter_reduce(0, i, t, how)
 
@@ -737,7 +775,7 @@ def dilated_convolution(r, t):
 
 @unary
 def convolution_by_itself(r, t):
-    need(t.numel() > 3)
+    need(t.numel() > 3 and t.is_contiguous())
     return lambda t: F.conv1d(
         t.reshape(1, 1, -1), t.reshape(-1)[:2].reshape(1, 1, 2), t.reshape(-1)[:1]
     )
@@ -785,8 +823,14 @@ for _name, _functions in ADAPTIVE.items():
         return lambda t: functions[dims - 1](t.reshape(shape), size)
 
     UNARY[_name] = _adaptive
-MODES = {"nearest": (1, 2, 3), "nearest-exact": (1, 2), "linear": (1,), "bilinear": (2,),
-         "bicubic": (2,), "trilinear": (3,)}  # fmt: skip
+MODES = {
+    "nearest": (1, 2, 3),
+    "nearest-exact": (1, 2),
+    "linear": (1,),
+    "bilinear": (2,),
+    "bicubic": (2,),
+    "trilinear": (3,),
+}
 for _name, _dims in MODES.items():
 
     def _interpolate(r, t, mode=_name, dims=_dims):
@@ -885,9 +929,12 @@ def cosine_similarity(r, t):
 
 
 MATRICES = {
-    "inv": torch.linalg.inv, "det": torch.linalg.det, "logdet": torch.logdet,
+    "inv": torch.linalg.inv,
+    "det": torch.linalg.det,
+    "logdet": torch.logdet,
     "slogdet": lambda m: torch.linalg.slogdet(m).logabsdet,
-    "solve": lambda m: torch.linalg.solve(m, m.mT + 1), "matrix_exp": lambda m: torch.matrix_exp(m / 3),
+    "solve": lambda m: torch.linalg.solve(m, m.mT + 1),
+    "matrix_exp": lambda m: torch.matrix_exp(m / 3),
     "solve_vector": lambda m: torch.linalg.solve(m, m[..., 0] + 1),
     "solve_left": lambda m: torch.linalg.solve(m, m[..., :1, :], left=False),
     "cholesky": lambda m: torch.linalg.cholesky(m @ m.mT),
@@ -895,11 +942,13 @@ MATRICES = {
     "triangular": lambda m: torch.linalg.solve_triangular(m.tril(), m, upper=False),
     "eigvalsh": lambda m: torch.linalg.eigvalsh(m + m.mT + torch.arange(m.shape[-1]).diag()),
     "svdvals": lambda m: torch.linalg.svdvals(m + torch.arange(m.shape[-1]).diag()),
-    "qr": lambda m: torch.linalg.qr(m).R, "lu": lambda m: torch.linalg.lu(m).U,
-    "pinv": torch.linalg.pinv, "matrix_power": lambda m: torch.linalg.matrix_power(m, -2),
+    "qr": lambda m: torch.linalg.qr(m).R,
+    "lu": lambda m: torch.linalg.lu(m).U,
+    "pinv": torch.linalg.pinv,
+    "matrix_power": lambda m: torch.linalg.matrix_power(m, -2),
     "matrix_norm": lambda m: torch.linalg.matrix_norm(m),
     "lu_solve": lambda m: torch.linalg.lu_solve(*torch.linalg.lu_factor(m), m + 1),
-}  # fmt: skip
+}
 for _name, _function in MATRICES.items():
 
     def _matrices(r, t, function=_function):
@@ -1016,20 +1065,32 @@ def custom_function(r, t):
 # --- Two tensors ----------------------------------------------------------------------------------
 
 PAIRS = {
-    "add": torch.add, "mul": torch.mul, "sub": lambda a, b: torch.sub(a, b, alpha=0.5),
-    "div": lambda a, b: a / (2 + b**2), "maximum": torch.maximum, "minimum": torch.minimum,
-    "atan2": lambda a, b: torch.atan2(a, b + 3), "hypot": lambda a, b: torch.hypot(a, b + 3),
-    "where": lambda a, b: torch.where(a > b, a, b**2), "lerp": lambda a, b: torch.lerp(a, b, 0.3),
-    "lerp_tensor": lambda a, b: torch.lerp(a, b, b.sin()), "logaddexp": torch.logaddexp,
-    "pow": lambda a, b: (1 + a**2) ** b.tanh(), "addcdiv": lambda a, b: torch.addcdiv(a, a, 2 + b**2),
-    "clamp_by": lambda a, b: a.clamp(max=b), "mse": lambda a, b: F.mse_loss(*torch.broadcast_tensors(a, b)),
+    "add": torch.add,
+    "mul": torch.mul,
+    "sub": lambda a, b: torch.sub(a, b, alpha=0.5),
+    "div": lambda a, b: a / (2 + b**2),
+    "maximum": torch.maximum,
+    "minimum": torch.minimum,
+    "atan2": lambda a, b: torch.atan2(a, b + 3),
+    "hypot": lambda a, b: torch.hypot(a, b + 3),
+    "where": lambda a, b: torch.where(a > b, a, b**2),
+    "lerp": lambda a, b: torch.lerp(a, b, 0.3),
+    "lerp_tensor": lambda a, b: torch.lerp(a, b, b.sin()),
+    "logaddexp": torch.logaddexp,
+    "pow": lambda a, b: (1 + a**2) ** b.tanh(),
+    "addcdiv": lambda a, b: torch.addcdiv(a, a, 2 + b**2),
+    "clamp_by": lambda a, b: a.clamp(max=b),
+    "mse": lambda a, b: F.mse_loss(*torch.broadcast_tensors(a, b)),
     "huber": lambda a, b: F.huber_loss(*torch.broadcast_tensors(a, b), reduction="none"),
     "smooth_l1": lambda a, b: F.smooth_l1_loss(*torch.broadcast_tensors(a, b)),
-    "matmul": torch.matmul, "cat": lambda a, b: torch.cat([a.reshape(-1), b.reshape(-1)]),
+    "matmul": torch.matmul,
+    "cat": lambda a, b: torch.cat([a.reshape(-1), b.reshape(-1)]),
     "dot": lambda a, b: torch.dot(a.reshape(-1)[:2], b.reshape(-1)[:2]),
-    "copysign": lambda a, b: torch.copysign(a, b), "xlogy_two": lambda a, b: torch.xlogy(a, 2 + b**2),
-    "baddbmm": lambda a, b: torch.baddbmm(a, a, b), "write_two": lambda a, b: write_two(a, b),
-}  # fmt: skip
+    "copysign": lambda a, b: torch.copysign(a, b),
+    "xlogy_two": lambda a, b: torch.xlogy(a, 2 + b**2),
+    "baddbmm": lambda a, b: torch.baddbmm(a, a, b),
+    "write_two": lambda a, b: write_two(a, b),
+}
 for _name, _function in PAIRS.items():
     BINARY[_name] = lambda r, a, b, function=_function: function
 
@@ -1126,7 +1187,10 @@ def _random_step(r: random.Random, results: list[Tensor]) -> Step | None:
     # Mostly the last result, so that operations act on each other.
     sources = [len(results) - 1 if r.random() < 0.7 else r.randrange(len(results))]
     if pair:
-        sources.append(r.randrange(len(results)))
+        others = [place for place in range(len(results)) if place != sources[0]]
+        if not others:
+            return None
+        sources.append(r.choice(others))
         r.shuffle(sources)
     tensors = [results[source] for source in sources]
     try:
