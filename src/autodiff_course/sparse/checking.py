@@ -19,8 +19,8 @@ __all__ = ["check_hessian"]
 ASIDE = 0.01  # how far from x, relative to 1 + |x|
 STEPS = {torch.float64: 1e-5, torch.float32: 1e-2}
 TOLERANCES = {torch.float64: 1e-5, torch.float32: 2e-2}
-# Where terms cancel, what is left of them is rounding: so many units in the last place of f / x^2.
-LEFT_OVER = 1e6
+# Where terms cancel, their roundings are left: how large, in units of f / x^2.
+LEFT_OVER = {torch.float64: 2e-8, torch.float32: 2e-3}
 CAUTION = 20.0  # an error estimate may be too small by this factor
 
 
@@ -117,8 +117,8 @@ def _left_over(problem: Problem, leaves, args) -> float:
     with torch.no_grad():
         value = abs(float(problem.value(leaves, problem.arguments.tensors(args))))
     scale = 1 + max(float(leaf.abs().max()) for leaf in leaves if leaf.numel())
-    eps = torch.finfo(problem.variables.dtype).eps
-    return LEFT_OVER * eps * value / scale**2 if np.isfinite(value) else 0.0
+    unit = LEFT_OVER[problem.variables.dtype]
+    return unit * value / scale**2 if np.isfinite(value) else 0.0
 
 
 def _product(problem: Problem, leaves, direction, args) -> np.ndarray:
