@@ -9,6 +9,7 @@
 #   LAB_FLAGS    more flags for JupyterLab, as in `make lab LAB_FLAGS="--no-browser --port 9000"`.
 #   NAMES        for `make outputs` and `make slides`: only these notebooks, by number or name.
 #   TIMING       for `make outputs`: TIMING=1 also refreshes the cells that measure time.
+#   PROGRAMS     for `make fuzz`: how many random programs.
 #   COLAB_PACKAGES  for `make test-colab`: a file with Colab's versions, as `pip freeze` prints them.
 PYTHON ?= python3
 TORCH_INDEX ?=
@@ -16,6 +17,7 @@ LAB_FLAGS ?=
 NAMES ?=
 TIMING ?=
 COLAB_PACKAGES ?=
+PROGRAMS ?= 5000
 
 VENV := .venv
 # Windows keeps a virtual environment's programs in another folder.
@@ -27,7 +29,7 @@ WEB := build/web
 WEB_STAMP := $(WEB)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test test-lowest test-newest test-colab slides site outputs address benchmarks lint format clean
+.PHONY: help lab test test-lowest test-newest test-colab slides site outputs address benchmarks fuzz lint format clean
 
 help:  ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -70,6 +72,9 @@ address: $(STAMP)  ## carry the repository's address from pyproject.toml into ba
 benchmarks: $(STAMP)  ## measure the course's engine beside others
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[benchmarks]'
 	@for script in benchmarks/*.py; do $(BIN)/python "$$script" || exit 1; done
+
+fuzz: $(STAMP)  ## compare the sparse engine with dense Hessians on thousands of random programs
+	OMP_NUM_THREADS=1 $(BIN)/python tests/fuzz_sparse.py --programs $(PROGRAMS)
 
 lint: $(STAMP)  ## check the code, the notebooks and the spelling
 	$(BIN)/python -m ruff check

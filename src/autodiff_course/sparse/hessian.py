@@ -293,7 +293,8 @@ class PreparedHessian:
 
         Notes
         -----
-        Costs one Hessian and four gradients, of which nothing is recorded. The point is taken a
+        Costs one Hessian and four gradients, of which nothing is recorded; if they disagree, four
+        more with a longer step, since f may be less accurate than x. The point is taken a
         little beside x, since at x itself (zero, say) entries may vanish that do not elsewhere.
         What two differences of other steps differ by, and what rounding may do to them, is allowed
         for. So the check says little where the gradient jumps or is inaccurate.

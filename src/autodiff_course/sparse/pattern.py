@@ -50,8 +50,7 @@ def hessian_pattern(
     -------
     scipy.sparse.csr_array of bool, shape (n, n)
         Symmetric, with sorted indices. Every entry that is non-zero for some x is in it, as far as
-        f takes the same Python branches. It can hold more: two terms that cancel are not noticed,
-        nor is a factor that only happens to be zero. A constant factor zero *is* noticed.
+        f takes the same Python branches. It can hold more, see the notes.
 
     Warns
     -----
@@ -75,6 +74,13 @@ def hessian_pattern(
     -----
     Costs one recording of the gradient and one pass over its operations, whatever the number of
     variables; no Hessian-vector product.
+
+    The pattern is that of the operations, so it holds entries that are always zero where terms
+    cancel, or where a factor happens to be zero; a constant factor zero *is* noticed. Where numbers
+    decide which element is taken (max, min, median, sort, topk, kthvalue, cummax, max pooling, an
+    index that depends on x), each that could be taken counts, along with every pair of them: all of
+    one row, or of one window. Likewise each matrix of a batch counts as dense in inverses,
+    decompositions and the like, and a dimension in softmax, norms and Fourier transforms.
 
     References
     ----------

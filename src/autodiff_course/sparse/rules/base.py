@@ -26,7 +26,7 @@ class Call(NamedTuple):
         Its arguments, with an `AbstractTensor` in place of each tensor.
     form : Form or tuple
         The form of its result, or of its several results.
-    space : DomainAlgebra
+    algebra : DomainAlgebra
         What can be done with index domains.
     """
 
@@ -34,7 +34,7 @@ class Call(NamedTuple):
     args: tuple
     kwargs: dict
     form: Any
-    space: DomainAlgebra
+    algebra: DomainAlgebra
 
     @property
     def name(self) -> str:
@@ -96,13 +96,13 @@ class Rules(dict[str, Rule]):
 
 
 def broadcast(
-    space: DomainAlgebra, tensor: AbstractTensor, shape: tuple[int, ...]
+    algebra: DomainAlgebra, tensor: AbstractTensor, shape: tuple[int, ...]
 ) -> IndexDomains | None:
     """Return the dependence after broadcasting to a shape."""
     if tensor.domains is None or tensor.shape == shape:
         return tensor.domains
     ids = element_numbers(tensor.shape).expand(shape).reshape(-1).numpy()
-    return space.take(tensor.domains, ids, ("broadcast", tensor.shape, shape))
+    return algebra.take(tensor.domains, ids, ("broadcast", tensor.shape, shape))
 
 
 def broadcast_nonzero(tensor: AbstractTensor, shape: tuple[int, ...]) -> np.ndarray | None:
@@ -136,7 +136,7 @@ def dims_of(dims: Any, count: int) -> tuple[int, ...]:
 
 
 def reduce(
-    space: DomainAlgebra, tensor: AbstractTensor, dims: tuple[int, ...]
+    algebra: DomainAlgebra, tensor: AbstractTensor, dims: tuple[int, ...]
 ) -> IndexDomains | None:
     """Return one row for each position outside the dimensions: the union along them."""
     if tensor.domains is None:
@@ -146,20 +146,20 @@ def reduce(
         kept = [1 if d in dims else size for d, size in enumerate(tensor.shape)]
         count = math.prod(kept)
         targets = torch.arange(count).reshape(kept).expand(tensor.shape).reshape(-1).numpy()
-        return space.union_over(
-            tensor.domains, space.relation(targets, np.arange(tensor.size), (count, tensor.size))
+        return algebra.union_over(
+            tensor.domains, algebra.relation(targets, np.arange(tensor.size), (count, tensor.size))
         )
 
     return tensor.domains.remember(("reduce", tensor.shape, dims), make)
 
 
 def reduce_and_broadcast(
-    space: DomainAlgebra, tensor: AbstractTensor, dims: tuple[int, ...], shape: tuple[int, ...]
+    algebra: DomainAlgebra, tensor: AbstractTensor, dims: tuple[int, ...], shape: tuple[int, ...]
 ):
-    """Return rows of a result of the given shape that depends on all along the dimensions."""
-    rows = reduce(space, tensor, dims)
+    """Return domains of a result of the given shape that depends on all along the dimensions."""
+    domains = reduce(algebra, tensor, dims)
     kept = tuple(1 if d in dims else size for d, size in enumerate(tensor.shape))
-    if rows is None:
+    if domains is None:
         return None
     key = ("reduce_and_broadcast", kept, shape)
-    return space.take(rows, element_numbers(kept).expand(shape).reshape(-1).numpy(), key)
+    return algebra.take(domains, element_numbers(kept).expand(shape).reshape(-1).numpy(), key)

@@ -17,7 +17,9 @@ rules = Rules()
 def elementwise(call: Call) -> AbstractTensor:
     """Let each element depend on what the same element of every argument depends on."""
     shape = call.shape
-    return call.result(call.space.union([broadcast(call.space, a, shape) for a in call.tensors]))
+    return call.result(
+        call.algebra.union([broadcast(call.algebra, a, shape) for a in call.tensors])
+    )
 
 
 @rules.add("neg", "sin", "tan", "sinh", "tanh", "asin", "atan", "asinh", "erf", "sqrt")
@@ -58,11 +60,11 @@ def multiply(call: Call) -> AbstractTensor:
     parts = []
     for position, factor in enumerate(factors):
         others = masks[:position] + masks[position + 1 :]
-        parts.append(call.space.only(broadcast(call.space, factor, shape), all_of(others)))
+        parts.append(call.algebra.only(broadcast(call.algebra, factor, shape), all_of(others)))
     zero = any(not isinstance(a, AbstractTensor) and a == 0 for a in call.args)
     if zero:
         return call.result(None, np.zeros(math.prod(shape), bool))
-    return call.result(call.space.union(parts), all_of(masks))
+    return call.result(call.algebra.union(parts), all_of(masks))
 
 
 CHOOSERS = {"threshold_backward", "hardtanh_backward", "leaky_relu_backward", "hardshrink_backward"}
@@ -83,8 +85,8 @@ def linear_in_first(call: Call) -> AbstractTensor:
     if call.name in CHOOSERS:
         others = []  # they only choose a branch
     mask = broadcast_nonzero(first, shape)
-    rows = [call.space.only(broadcast(call.space, other, shape), mask) for other in others]
-    return call.result(call.space.union([broadcast(call.space, first, shape), *rows]), mask)
+    domains = [call.algebra.only(broadcast(call.algebra, other, shape), mask) for other in others]
+    return call.result(call.algebra.union([broadcast(call.algebra, first, shape), *domains]), mask)
 
 
 @rules.add("where")
@@ -94,19 +96,19 @@ def where(call: Call) -> AbstractTensor:
         raise NoRule
     shape = call.shape
     condition, *branches = call.args
-    masks, rows = [], []
+    masks, domains = [], []
     for wanted, branch in zip((True, False), branches, strict=True):
         if isinstance(branch, AbstractTensor):
-            part, mask = broadcast(call.space, branch, shape), broadcast_nonzero(branch, shape)
+            part, mask = broadcast(call.algebra, branch, shape), broadcast_nonzero(branch, shape)
         else:
             part, mask = None, None if branch != 0 else np.zeros(math.prod(shape), bool)
         if condition.value is not None:
             chosen = (condition.value == wanted).expand(shape).reshape(-1).cpu().numpy()
-            part = call.space.only(part, chosen)
+            part = call.algebra.only(part, chosen)
             mask = chosen if mask is None else chosen & mask
-        rows.append(part)
+        domains.append(part)
         masks.append(mask)
-    return call.result(call.space.union(rows), any_of(masks))
+    return call.result(call.algebra.union(domains), any_of(masks))
 
 
 @rules.add("masked_fill")

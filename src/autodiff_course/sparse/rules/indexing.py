@@ -104,9 +104,9 @@ def _run(call: Call, args: tuple, kwargs: dict, numbers: dict[int, Tensor]) -> A
 
 
 def _moved(call: Call, sources: list[AbstractTensor], ids: Any, key: Any, fill: float) -> Any:
-    space = call.space
+    algebra = call.algebra
     single = isinstance(ids, np.ndarray)
-    rows = space.concatenate([s.domains for s in sources], [s.size for s in sources])
+    rows = algebra.concatenate([s.domains for s in sources], [s.size for s in sources])
     known = _stack_masks(sources)
     flows = []
     for number, (part, form) in enumerate(
@@ -120,7 +120,7 @@ def _moved(call: Call, sources: list[AbstractTensor], ids: Any, key: Any, fill: 
             nonzero |= part == 0
         if call.name == "as_strided" and not (part > 0).all():
             raise NoRule
-        tensor = call._replace(form=form).result(space.take(rows, part, wanted), nonzero)
+        tensor = call._replace(form=form).result(algebra.take(rows, part, wanted), nonzero)
         flows.append(tensor)
     return flows[0] if single else tuple(flows)
 
@@ -137,7 +137,7 @@ def view_as_real(call: Call) -> AbstractTensor:
     """Let both parts of a complex number depend on what it depends on."""
     source = call.args[0]
     ids = np.repeat(np.arange(1, source.size + 1), 2)
-    return call.result(call.space.take(source.domains, ids))
+    return call.result(call.algebra.take(source.domains, ids))
 
 
 @rules.add("view_as_complex", "view_as_complex_copy")
@@ -145,10 +145,10 @@ def view_as_complex(call: Call) -> AbstractTensor:
     """Make one complex number of two real ones."""
     source = call.args[0]
     count = source.size // 2
-    groups = call.space.relation(
+    groups = call.algebra.relation(
         np.repeat(np.arange(count), 2), np.arange(2 * count), (count, 2 * count)
     )
-    return call.result(call.space.union_over(source.domains, groups))
+    return call.result(call.algebra.union_over(source.domains, groups))
 
 
 # --- Writing into a tensor ------------------------------------------------------------------------
@@ -163,19 +163,19 @@ def write(
     add: bool,
 ) -> AbstractTensor:
     """Return the result of writing element ids[i] of the source at place i of the base."""
-    space = call.space
+    algebra = call.algebra
     touched = np.zeros(base.size, bool)
     touched[places] = True
-    groups = space.relation(places, ids, (base.size, source.size if source else len(ids)))
-    rows = [base.domains if add else space.only(base.domains, ~touched)]
+    groups = algebra.relation(places, ids, (base.size, source.size if source else len(ids)))
+    rows = [base.domains if add else algebra.only(base.domains, ~touched)]
     arriving = touched
     if source is not None:
-        rows.append(space.union_over(source.domains, groups))
+        rows.append(algebra.union_over(source.domains, groups))
         if source.nonzero is not None:
             arriving = (groups @ source.nonzero.astype(np.int32)) > 0
     mask = np.ones(base.size, bool) if base.nonzero is None else base.nonzero
     mask = mask | arriving if add else (mask & ~touched) | arriving
-    return call.result(space.union(rows), mask)
+    return call.result(algebra.union(rows), mask)
 
 
 def _constant(index: AbstractTensor) -> Tensor:
@@ -225,10 +225,10 @@ def _scatter_anywhere(
             i != b for d, (i, b) in enumerate(zip(index.shape, base.shape, strict=True)) if d != dim
         ):
             raise NoRule
-        rows.append(reduce_and_broadcast(call.space, source, (dim,), base.shape))
+        rows.append(reduce_and_broadcast(call.algebra, source, (dim,), base.shape))
     elif isinstance(source, AbstractTensor):
         rows.append(source.domains)
-    return call.result(call.space.union(rows))
+    return call.result(call.algebra.union(rows))
 
 
 @rules.add("gather")
@@ -243,7 +243,7 @@ def gather(call: Call) -> AbstractTensor:
     shape = call.shape
     if any(a != b for d, (a, b) in enumerate(zip(source.shape, shape, strict=True)) if d != dim):
         raise NoRule
-    return call.result(reduce_and_broadcast(call.space, source, (dim,), shape))
+    return call.result(reduce_and_broadcast(call.algebra, source, (dim,), shape))
 
 
 @rules.add("index_add", "index_copy", "index_fill")
@@ -294,7 +294,7 @@ def masked_scatter_backward(call: Call) -> AbstractTensor:
     places = np.flatnonzero(_constant(mask).expand(grad.shape).numpy())
     ids = np.zeros(math.prod(call.shape), int)
     ids[: len(places)] = places + 1
-    return call.result(call.space.take(grad.domains, ids))
+    return call.result(call.algebra.take(grad.domains, ids))
 
 
 @rules.add("put")
@@ -313,15 +313,15 @@ def embedding_backward(call: Call) -> AbstractTensor:
     width = grad.shape[-1]
     rows = _constant(indices).reshape(-1, 1).numpy()
     places = (rows * width + np.arange(width)).reshape(-1)
-    groups = call.space.relation(places, np.arange(grad.size), (count * width, grad.size))
-    return call.result(call.space.union_over(grad.domains, groups))
+    groups = call.algebra.relation(places, np.arange(grad.size), (count * width, grad.size))
+    return call.result(call.algebra.union_over(grad.domains, groups))
 
 
 @rules.add("copy")
 def copy(call: Call) -> AbstractTensor:
     """Forget the old contents."""
     source, shape = call.args[1], call.shape
-    return call.result(broadcast(call.space, source, shape), broadcast_nonzero(source, shape))
+    return call.result(broadcast(call.algebra, source, shape), broadcast_nonzero(source, shape))
 
 
 @rules.add("fill")
@@ -329,7 +329,7 @@ def fill(call: Call) -> AbstractTensor:
     """Repeat one number everywhere."""
     value = call.args[1]
     if isinstance(value, AbstractTensor):
-        return call.result(broadcast(call.space, value, call.shape))
+        return call.result(broadcast(call.algebra, value, call.shape))
     return call.result(None)
 
 
@@ -342,5 +342,5 @@ def pad_backward(call: Call) -> AbstractTensor:
     grad, source, padding = call.args
     forward = getattr(torch.ops.aten, call.name.removesuffix("_backward")).default
     ids = forward(element_numbers(source.shape, 0).double(), padding).reshape(-1).long().numpy()
-    groups = call.space.relation(ids, np.arange(grad.size), (source.size, grad.size))
-    return call.result(call.space.union_over(grad.domains, groups))
+    groups = call.algebra.relation(ids, np.arange(grad.size), (source.size, grad.size))
+    return call.result(call.algebra.union_over(grad.domains, groups))

@@ -17,7 +17,7 @@ rules = Rules()
 
 
 def product(
-    space: DomainAlgebra, a: AbstractTensor, b: AbstractTensor
+    algebra: DomainAlgebra, a: AbstractTensor, b: AbstractTensor
 ) -> tuple[IndexDomains | None, np.ndarray | None]:
     """Return rows and mask of the product of (batch, m, k) by (batch, k, n)."""
     (batch, m, k), n = a.shape, b.shape[2]
@@ -28,34 +28,34 @@ def product(
         left = np.ones((batch, m, k), bool) if mask_a is None else mask_a
         right = np.ones((batch, k, n), bool) if mask_b is None else mask_b
         mask = (left.astype(np.float32) @ right.astype(np.float32) > 0).reshape(-1)
-    rows = [_left(space, a, mask_b, n)]
+    rows = [_left(algebra, a, mask_b, n)]
     # A product and its transpose have the same dependences: [A B] = [B' A']'.
     ids_b = element_numbers(b.shape).transpose(1, 2)
-    columns = space.take(b.domains, ids_b.reshape(-1).numpy(), ("transposed", b.shape))
+    columns = algebra.take(b.domains, ids_b.reshape(-1).numpy(), ("transposed", b.shape))
     flipped = dataclasses.replace(b, domains=columns, nonzero=None, shape=(batch, n, k))
     mask_at = None if mask_a is None else mask_a.transpose(0, 2, 1)
-    right_rows = _left(space, flipped, mask_at, m)
+    right_rows = _left(algebra, flipped, mask_at, m)
     back = element_numbers((batch, n, m)).transpose(1, 2).reshape(-1).numpy()
-    rows.append(space.take(right_rows, back))
-    return space.union(rows), mask
+    rows.append(algebra.take(right_rows, back))
+    return algebra.union(rows), mask
 
 
 def _left(
-    space: DomainAlgebra, a: AbstractTensor, mask: np.ndarray | None, n: int
+    algebra: DomainAlgebra, a: AbstractTensor, mask: np.ndarray | None, n: int
 ) -> IndexDomains | None:
     """Return the rows that (batch, m, k) gives to its product with a (batch, k, n) matrix."""
     if a.domains is None:
         return None
     batch, m, k = a.shape
-    if mask is None or np.count_nonzero(mask) * m > space.most:
-        return reduce_and_broadcast(space, a, (2,), (batch, m, n))
+    if mask is None or np.count_nonzero(mask) * m > algebra.most:
+        return reduce_and_broadcast(algebra, a, (2,), (batch, m, n))
     b, inner, column = np.nonzero(mask)
     row = np.arange(m)[:, None]
     targets = (b * m + row) * n + column
     sources = (b * m + row) * k + inner
     shape = (batch * m * n, batch * m * k)
-    return space.union_over(
-        a.domains, space.relation(targets.reshape(-1), sources.reshape(-1), shape)
+    return algebra.union_over(
+        a.domains, algebra.relation(targets.reshape(-1), sources.reshape(-1), shape)
     )
 
 
@@ -65,7 +65,7 @@ def _as_batch(tensor: AbstractTensor, shape: tuple[int, ...]) -> AbstractTensor:
 
 def _both(call: Call, a: AbstractTensor, b: AbstractTensor):
     if a.form.layout != torch.strided:
-        return _sparse_product(call.space, a, b), None
+        return _sparse_product(call.algebra, a, b), None
     if b.form.layout != torch.strided:
         raise NoRule
     if a.ndim == 2:
@@ -74,11 +74,11 @@ def _both(call: Call, a: AbstractTensor, b: AbstractTensor):
         b = _as_batch(b, (1, b.shape[0], 1))
     elif b.ndim == 2:
         b = _as_batch(b, (1, *b.shape))
-    return product(call.space, a, b)
+    return product(call.algebra, a, b)
 
 
 def _sparse_product(
-    space: DomainAlgebra, matrix: AbstractTensor, dense: AbstractTensor
+    algebra: DomainAlgebra, matrix: AbstractTensor, dense: AbstractTensor
 ) -> IndexDomains | None:
     if matrix.value is None:
         raise NoRule
@@ -90,8 +90,8 @@ def _sparse_product(
     each = np.arange(n)
     targets = (row[:, None] * n + each).reshape(-1)
     sources = (column[:, None] * n + each).reshape(-1)
-    return space.union_over(
-        dense.domains, space.relation(targets, sources, (matrix.shape[0] * n, dense.size))
+    return algebra.union_over(
+        dense.domains, algebra.relation(targets, sources, (matrix.shape[0] * n, dense.size))
     )
 
 
@@ -113,7 +113,7 @@ def add_product(call: Call) -> AbstractTensor:
     """Unite a matrix product and a summand."""
     bias, a, b = call.args
     rows, _ = _both(call, a, b)
-    return call.result(call.space.union([rows, broadcast(call.space, bias, call.shape)]))
+    return call.result(call.algebra.union([rows, broadcast(call.algebra, bias, call.shape)]))
 
 
 @rules.add("trace")
@@ -121,8 +121,8 @@ def trace(call: Call) -> AbstractTensor:
     """Sum the diagonal."""
     matrix = call.args[0]
     places = element_numbers(matrix.shape, 0).diagonal().numpy()
-    groups = call.space.relation(np.zeros(len(places), int), places, (1, matrix.size))
-    return call.result(call.space.union_over(matrix.domains, groups))
+    groups = call.algebra.relation(np.zeros(len(places), int), places, (1, matrix.size))
+    return call.result(call.algebra.union_over(matrix.domains, groups))
 
 
 # --- Linear algebra with each matrix of a batch ---------------------------------------------------
@@ -148,7 +148,7 @@ def matrix_by_matrix(call: Call) -> AbstractTensor | tuple[AbstractTensor, ...]:
         own = _batch_of(tensor, matrix)
         inner = tuple(range(len(own), tensor.ndim))
         padded = (1,) * (len(batch) - len(own)) + own
-        blocks.append((reduce(call.space, tensor, inner) if inner else tensor.domains, padded))
+        blocks.append((reduce(call.algebra, tensor, inner) if inner else tensor.domains, padded))
 
     def result(form: Form) -> AbstractTensor:
         if not form.is_real_or_complex or not form.size:
@@ -160,8 +160,8 @@ def matrix_by_matrix(call: Call) -> AbstractTensor | tuple[AbstractTensor, ...]:
         for domains, shape in blocks:
             ids = element_numbers(shape).reshape(shape + (1,) * len(rest)).expand(batch + rest)
             key = ("blocks", shape, form.shape)
-            parts.append(call.space.take(domains, ids.reshape(-1).numpy(), key))
-        return AbstractTensor(form, call.space.union(parts))
+            parts.append(call.algebra.take(domains, ids.reshape(-1).numpy(), key))
+        return AbstractTensor(form, call.algebra.union(parts))
 
     return substitute(call.form, result, Form)
 

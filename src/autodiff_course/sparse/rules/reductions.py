@@ -25,7 +25,7 @@ def total(call: Call) -> AbstractTensor:
     nonzero = None
     if source.nonzero is not None:
         nonzero = source.nonzero.reshape(source.shape).any(axis=dims).reshape(-1)
-    return call.result(reduce(call.space, source, dims), nonzero)
+    return call.result(reduce(call.algebra, source, dims), nonzero)
 
 
 @rules.add("mean", "prod", "amax", "amin", "logsumexp", "var", "std", "linalg_vector_norm", "norm")
@@ -40,10 +40,10 @@ def reduction(call: Call) -> AbstractTensor:
     else:
         dims = call.argument(1, "dim")
     dims = dims_of(dims if not isinstance(dims, bool) else None, len(source.shape))
-    rows = reduce(call.space, source, dims)
-    if rows is not None and rows.matrix.shape[0] != math.prod(call.shape):
+    domains = reduce(call.algebra, source, dims)
+    if domains is not None and domains.matrix.shape[0] != math.prod(call.shape):
         raise NoRule
-    return call.result(rows)
+    return call.result(domains)
 
 
 @rules.add("max", "min", "median", "nanmedian")
@@ -52,14 +52,14 @@ def extreme(call: Call) -> Any:
     source = call.args[0]
     if not isinstance(call.form, Form):
         dims = dims_of(call.args[1], len(source.shape))
-        return _with_forms(call, reduce(call.space, source, dims))
+        return _with_forms(call, reduce(call.algebra, source, dims))
     if len(call.tensors) > 1:
         return elementwise(call)
-    return call.result(reduce(call.space, source, dims_of(None, len(source.shape))))
+    return call.result(reduce(call.algebra, source, dims_of(None, len(source.shape))))
 
 
 def _with_forms(call: Call, domains: IndexDomains | None) -> tuple[AbstractTensor, ...]:
-    """Give the first result its rows; the others are positions."""
+    """Give the first result its domains; the others are positions."""
     first, *others = call.form
     return (AbstractTensor(first, domains), *(AbstractTensor(form) for form in others))
 
@@ -79,8 +79,8 @@ def choice(call: Call) -> Any:
     dims = dims_of(dim, len(source.shape))
     shape = tuple(call.form[0].shape)
     if len(shape) < len(source.shape):
-        return _with_forms(call, reduce(call.space, source, dims))
-    return _with_forms(call, reduce_and_broadcast(call.space, source, dims, shape))
+        return _with_forms(call, reduce(call.algebra, source, dims))
+    return _with_forms(call, reduce_and_broadcast(call.algebra, source, dims, shape))
 
 
 @rules.add("_softmax", "_log_softmax", "_fft_r2c", "_fft_c2r", "_fft_c2c")
@@ -90,7 +90,7 @@ def along(call: Call) -> AbstractTensor:
     if not source.shape:
         return call.result(source.domains)
     dims = dims_of(call.args[1], len(source.shape))
-    return call.result(reduce_and_broadcast(call.space, source, dims, call.shape))
+    return call.result(reduce_and_broadcast(call.algebra, source, dims, call.shape))
 
 
 @rules.add("_softmax_backward_data", "_log_softmax_backward_data")
@@ -101,7 +101,9 @@ def softmax_backward(call: Call) -> AbstractTensor:
         return elementwise(call)
     dims = dims_of(call.args[2], len(shape))
     return call.result(
-        call.space.union([reduce_and_broadcast(call.space, a, dims, shape) for a in call.args[:2]])
+        call.algebra.union(
+            [reduce_and_broadcast(call.algebra, a, dims, shape) for a in call.args[:2]]
+        )
     )
 
 
@@ -116,10 +118,10 @@ def cumulative(call: Call) -> Any:
         return call.result(source.domains)
     dim = call.args[1] % len(source.shape)
     length = source.shape[dim]
-    if length * source.size > call.space.most:
+    if length * source.size > call.algebra.most:
         return along(call)
     places = element_numbers(source.shape, 0).movedim(dim, -1).reshape(-1, length).numpy()
     later, earlier = np.tril_indices(length)
     targets, sources = places[:, later].reshape(-1), places[:, earlier].reshape(-1)
-    groups = call.space.relation(targets, sources, (source.size, source.size))
-    return call.result(call.space.union_over(source.domains, groups))
+    groups = call.algebra.relation(targets, sources, (source.size, source.size))
+    return call.result(call.algebra.union_over(source.domains, groups))

@@ -70,7 +70,7 @@ def _window_of(
 
 
 def _through(
-    space: DomainAlgebra,
+    algebra: DomainAlgebra,
     tensor: AbstractTensor,
     targets,
     sources,
@@ -84,7 +84,9 @@ def _through(
     if other.nonzero is not None:
         open_ = other.nonzero[meets]
         targets, sources = targets[open_], sources[open_]
-    return space.union_over(tensor.domains, space.relation(targets, sources, (count, tensor.size)))
+    return algebra.union_over(
+        tensor.domains, algebra.relation(targets, sources, (count, tensor.size))
+    )
 
 
 @rules.add("convolution")
@@ -92,16 +94,16 @@ def convolution(call: Call) -> AbstractTensor:
     """Let each output depend on the inputs in its window, and on the weights."""
     x, weight, bias, stride, padding, dilation, transposed, _, groups = call.args
     w = _window_of(x.shape, weight.shape, call.shape, stride, padding, dilation, transposed, groups,
-                   call.space.most)  # fmt: skip
+                   call.algebra.most)  # fmt: skip
     size = math.prod(call.shape)
     rows = [
-        _through(call.space, x, w.outputs, w.inputs, weight, w.weights, size),
-        _through(call.space, weight, w.outputs, w.weights, x, w.inputs, size),
+        _through(call.algebra, x, w.outputs, w.inputs, weight, w.weights, size),
+        _through(call.algebra, weight, w.outputs, w.weights, x, w.inputs, size),
     ]
     if bias is not None and bias.domains is not None:
         shape = (1, bias.size) + (1,) * (len(call.shape) - 2)
-        rows.append(broadcast(call.space, dataclasses.replace(bias, shape=shape), call.shape))
-    return call.result(call.space.union(rows))
+        rows.append(broadcast(call.algebra, dataclasses.replace(bias, shape=shape), call.shape))
+    return call.result(call.algebra.union(rows))
 
 
 @rules.add("convolution_backward")
@@ -109,23 +111,23 @@ def convolution_backward(call: Call) -> tuple[AbstractTensor | None, ...]:
     """Transpose a convolution: by its input, its weights and its bias."""
     grad, x, weight, _, stride, padding, dilation, transposed, _, groups, wanted = call.args
     w = _window_of(x.shape, weight.shape, grad.shape, stride, padding, dilation, transposed, groups,
-                   call.space.most)  # fmt: skip
-    space = call.space
+                   call.algebra.most)  # fmt: skip
+    algebra = call.algebra
 
     def joined(
         a: AbstractTensor, ids_a, b: AbstractTensor, ids_b, targets, count: int
     ) -> IndexDomains | None:
-        return space.union(
+        return algebra.union(
             [
-                _through(space, a, targets, ids_a, b, ids_b, count),
-                _through(space, b, targets, ids_b, a, ids_a, count),
+                _through(algebra, a, targets, ids_a, b, ids_b, count),
+                _through(algebra, b, targets, ids_b, a, ids_a, count),
             ]
         )
 
     by_input = joined(grad, w.outputs, weight, w.weights, w.inputs, x.size)
     by_weight = joined(grad, w.outputs, x, w.inputs, w.weights, weight.size)
     dims = tuple(d for d in range(len(grad.shape)) if d != 1)
-    by_bias = reduce(space, grad, dims)
+    by_bias = reduce(algebra, grad, dims)
     return tuple(
         AbstractTensor(form, rows) if want and form is not None else None
         for form, rows, want in zip(call.form, (by_input, by_weight, by_bias), wanted, strict=True)
@@ -144,17 +146,17 @@ def separable(
     """Let each output depend on the inputs that it meets in every dimension."""
     lead = math.prod(tensor.shape[: -len(factors)])
     entries = lead * math.prod(factor.nnz for factor in factors)
-    if entries > call.space.most:
+    if entries > call.algebra.most:
         raise NoRule
     together = sp.eye_array(lead, dtype=bool, format="coo")
     for factor in factors:
         together = sp.kron(together, factor.T if is_transposed else factor, format="coo")
-    groups = call.space.relation(together.row, together.col, together.shape)
+    groups = call.algebra.relation(together.row, together.col, together.shape)
     nonzero = None
     if tensor.nonzero is not None:
         nonzero = (groups @ tensor.nonzero.astype(np.int32)) > 0
     result = call._replace(form=form)
-    return result.result(call.space.union_over(tensor.domains, groups), nonzero)
+    return result.result(call.algebra.union_over(tensor.domains, groups), nonzero)
 
 
 def _factor(out: int, size: int, pairs: Iterable[tuple[int, int]]) -> sp.csr_array:
