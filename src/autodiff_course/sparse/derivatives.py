@@ -120,6 +120,9 @@ def record_product(problem: Problem, leaves, tensors) -> tuple[Recording, Record
 
     like = {"dtype": problem.variables.dtype, "device": problem.variables.device}
     direction = [torch.ones(leaf.shape, **like) for leaf in leaves]
-    recording = record(both, [*leaves, *tensors, *direction])
+    recording = optimise(record(both, [*leaves, *tensors, *direction]))
     gradient, product = recording.outputs[:count], recording.outputs[count:]
-    return optimise(recording, gradient), optimise(recording, product)
+    return (
+        recording._replace(outputs=gradient).pruned(),
+        recording._replace(outputs=product).pruned(),
+    )

@@ -35,23 +35,19 @@ RESHAPES = {aten.view.default, aten.expand.default, aten._unsafe_view.default}
 MULTIPLICATIONS = {aten.mul.Tensor, aten.mul.Scalar}
 
 
-def optimise(recording: Recording, outputs: list[Node] | None = None) -> Recording:
+def optimise(recording: Recording) -> Recording:
     """Return a recording that computes the same with fewer operations.
 
     Parameters
     ----------
     recording : Recording
         It must not write in place, or equal operations would not have equal results.
-    outputs : list of Node, optional
-        Those that are wanted, if not all are.
 
     Raises
     ------
     ValueError
         If what is wanted depends on random numbers, or has a shape that depends on a value.
     """
-    if outputs is not None:
-        recording = recording._replace(outputs=outputs)
     return _Optimiser(recording.pruned()).run()
 
 
@@ -81,7 +77,8 @@ class _Optimiser:
                 f"f: it draws random numbers ({node.target}), so it has no one Hessian; draw them "
                 "before, and pass them in"
             )
-        args, kwargs = substitute((node.args, node.kwargs), self.new.__getitem__)
+        args = substitute(node.args, self.new.__getitem__)
+        kwargs = substitute(node.kwargs, self.new.__getitem__) if node.kwargs else {}
         if about.name.startswith("as_strided"):
             args = (self._in_own_memory(node.args[0]), *args[1:])
         new = Node(node.target, args, kwargs, node.form)

@@ -118,12 +118,17 @@ def constant(value: Tensor, form: Form | None = None) -> Node:
     return node
 
 
+PLAIN = {int, float, bool, str, type(None), torch.dtype, torch.device}
+
+
 def substitute(arg: Any, change: Callable[[Any], Any], kind: type = Node) -> Any:
     """Change everything of one type in an argument that may be a list or a dict."""
     if isinstance(arg, kind):
         return change(arg)
     if type(arg) in (list, tuple):
-        return type(arg)([substitute(part, change, kind) for part in arg])
+        return type(arg)(
+            [part if type(part) in PLAIN else substitute(part, change, kind) for part in arg]
+        )
     if type(arg) is dict:
         return {key: substitute(part, change, kind) for key, part in arg.items()}
     return arg
