@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -40,11 +41,15 @@ class Products:
         self.colors = torch.from_numpy(coloring.colors).to(problem.variables.device)
         primal, self._recorded_tangent = split_by_direction(product, len(problem.variables.sizes))
         self._primal = compile_recording(primal)
-        self._tangent = self._program(self._recorded_tangent)
         self._batch: Callable | None = None
         self._seeds: Tensor | None = None
         self._width = 1
         self._compressed = torch.zeros((self.count, self.n), **self.like)
+
+    @cached_property
+    def _tangent(self) -> Callable:
+        """The program for one direction; not needed where they are taken several at a time."""
+        return self._program(self._recorded_tangent)
 
     def _program(self, recording: Recording) -> Callable:
         program = compile_recording(recording)

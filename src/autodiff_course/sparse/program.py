@@ -191,8 +191,11 @@ class _Writer:
             if node.target == "constant":
                 self.scope[self.names[node]] = node.value
                 continue
-            lines.append(f"    {self.names[node]} = {self._expression(node)}")
+            expression = self._expression(node)
             dead = [self.names[old] for old in last_uses.get(node, ()) if old.target != "constant"]
+            if dead:  # its name is taken over, which is less to write than `del`
+                self.names[node] = dead.pop()
+            lines.append(f"    {self.names[node]} = {expression}")
             if dead:
                 lines.append(f"    del {', '.join(dead)}")
         lines.append(f"    return ({self._text(self.recording.outputs)})")
