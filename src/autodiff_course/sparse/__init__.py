@@ -16,7 +16,7 @@ The data flows through the files in this order:
     split the recorded *Hessian-vector product* into its *primal* part, done once for each x, and
     its *tangent* part, which is linear in the direction and done once for each colour; what the
     second needs of the first are *residuals*; the products are the *compressed* Hessian;
-`recovery`
+`decompression`
     reads the entries off the compressed Hessian, or finds them by *substitution*;
 `hessian`
     is what a caller sees of all this, and `checking` compares it with differences of gradients.

@@ -16,10 +16,10 @@ from torch import Tensor
 
 from .checking import check_hessian
 from .coloring import METHODS, Coloring, color_canonical
+from .decompression import Lookup, Substitution
 from .derivatives import Problem, record_product
 from .pattern import MAX_ENTRIES, as_pattern, gradient_pattern
 from .products import Products
-from .recovery import Lookup, Substitution
 from .torch_internals import ordinary_mode
 from .variables import Arguments, Variables
 
