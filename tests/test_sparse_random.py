@@ -4,7 +4,7 @@ import numpy as np
 
 from fuzz_sparse import Report, compare
 
-PROGRAMS = 150
+PROGRAMS = 300
 
 
 def test_random_programs_agree_with_dense_hessians():

@@ -103,13 +103,15 @@ def prepare_hessian(
         The entries that can be non-zero, where they are known; else they are found with
         `hessian_pattern`.
     args : tuple
-        Further arguments of f. The values of floating-point tensors may change from call to call.
+        Further arguments of f. The values of floating-point tensors may change from call to call;
+        all else, NumPy arrays included, may not.
     method : {"best", "star", "distance2", "acyclic"}
         How to colour, see `color`.
     output : {"scipy", "torch"}
         Whether to return a `scipy.sparse.csr_array`, or a sparse CSR tensor on the device of x.
     check : bool
-        Whether to compare one product with what autograd gives directly, at a point near x.
+        Whether to compare one product with differences of the gradient, see
+        `PreparedHessian.check`.
     compile : bool
         Whether to pass the recorded product through `torch.compile`. Takes seconds, and may be
         faster or slower afterwards: measure.
@@ -126,10 +128,14 @@ def prepare_hessian(
     TypeError
         If x is not made of float32 or float64 tensors, or f does not return a real tensor.
     ValueError
-        If f does not return one number; if its course depends on the numbers in x; if the pattern
+        If f does not return one number; if its course depends on the numbers in x; if it writes
+        into a tensor that it did not make, or uses one of `torch.inference_mode`; if the pattern
         given is not symmetric or does not hold all non-zero entries (as far as the check finds).
     NotImplementedError
-        If an operation in f has no second derivative in PyTorch.
+        If an operation in f has no second derivative in PyTorch, or takes functions, as
+        `torch.cond` does.
+    RuntimeError
+        Inside `torch.vmap` and other function transforms.
     TooDense
         A ValueError: the pattern has more than `max_entries` entries.
 
