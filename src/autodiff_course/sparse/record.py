@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from .torch_internals import TorchDispatchMode, Traits, explained, traits, tree_leaves
+from .torch_internals import TorchDispatchMode, Traits, explained, memory_of, traits, tree_leaves
 
 __all__ = ["Form", "Node", "Recording", "record"]
 
@@ -239,7 +239,7 @@ class _Recorder(TorchDispatchMode):
         tensor._recorded = (self, node)
         self.inputs.append(node)
         self.varying.add(node)
-        self.foreign.add(_memory(tensor))
+        self.foreign.add(memory_of(tensor))
         return tensor
 
     def node(self, tensor: Tensor) -> Node:
@@ -251,7 +251,7 @@ class _Recorder(TorchDispatchMode):
             node = constant(tensor.detach())
             self.nodes.append(node)
             self.constants[id(tensor)] = (tensor, node)  # kept, so that no other gets its id
-            self.foreign.add(_memory(tensor))
+            self.foreign.add(memory_of(tensor))
         return self.constants[id(tensor)][1]
 
     def varies(self, tensor: Tensor) -> bool:
@@ -259,7 +259,7 @@ class _Recorder(TorchDispatchMode):
         mark = getattr(tensor, "_recorded", None)
         if mark is None or mark[0] is not self:
             return False
-        return mark[1] in self.varying or _memory(tensor) in self.varying_memory
+        return mark[1] in self.varying or memory_of(tensor) in self.varying_memory
 
     def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
         """Do one operation, and note it."""
@@ -313,23 +313,18 @@ class _Recorder(TorchDispatchMode):
                    for place, name in about.writes]  # fmt: skip
         for tensor in _tensors(written):
             mark = getattr(tensor, "_recorded", None)
-            is_ours = mark is not None and mark[0] is self and _memory(tensor) not in self.foreign
+            is_ours = mark is not None and mark[0] is self and memory_of(tensor) not in self.foreign
             if not is_ours and (varying or tensor.is_floating_point()):
                 raise ValueError(
                     f"f: it writes into a tensor that it did not make ({about.name}), so it does "
                     "not compute the same each time; write into a clone"
                 )
             if varying:
-                storage = tensor.untyped_storage()
-                self.varying_memory[storage._cdata] = storage  # kept, as the constants are
+                self.varying_memory[memory_of(tensor)] = tensor  # kept, as the constants are
 
 
 def _tensors(args: Any) -> list[Tensor]:
     return [arg for arg in tree_leaves(args) if isinstance(arg, Tensor)]
-
-
-def _memory(tensor: Tensor) -> int | None:
-    return tensor.untyped_storage()._cdata if tensor.layout is torch.strided else None
 
 
 class _NoEscape(TorchFunctionMode):

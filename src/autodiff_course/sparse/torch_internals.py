@@ -27,6 +27,7 @@ __all__ = [
     "decomposition",
     "explained",
     "lacks_second_derivative",
+    "memory_of",
     "missing",
     "ordinary_mode",
     "outside_this_package",
@@ -45,6 +46,7 @@ PRIVATE = {
     "ops.aten.add_.Tensor._schema.is_mutable": "operations in place are not recognised",
     "ops.aten.add_.Tensor._schema.arguments": "writing into a foreign tensor is not noticed",
     "ops.aten.add.Tensor.overloadpacket.__name__": "rules are not found by the operation's name",
+    "UntypedStorage._cdata": "writing into a foreign tensor is not noticed",
     "_decomp.get_decompositions": "operations without a rule count as dense",
     "_C._functorch._set_vmap_fallback_warning_enabled": "vmap warns where it need not",
     "_C._functorch.peek_interpreter_stack": "a call inside vmap or grad is not refused clearly",
@@ -109,6 +111,11 @@ def traits(operation: Any) -> Traits:
         torch.Tag.data_dependent_output in tags,
         torch.Tag.dynamic_output_shape in tags,
     )
+
+
+def memory_of(tensor: torch.Tensor) -> int | None:
+    """Return the same number for tensors that share memory; None for those that are not dense."""
+    return tensor.untyped_storage()._cdata if tensor.layout is torch.strided else None
 
 
 def decomposition(operation: Any) -> Callable | None:
