@@ -79,7 +79,7 @@ def test_make_alone_lists_the_verbs_and_does_nothing_else(course):
     listed = re.findall(r"^make ([\w-]+) +\S", done.stdout, flags=re.MULTILINE)
     assert listed == [
         *("help", "lab", "test", "test-lowest", "test-newest", "test-colab", "slides", "site"),
-        *("report", "outputs", "address", "benchmarks", "lint", "format", "clean"),
+        *("report", "outputs", "address", "benchmarks", "fuzz", "lint", "format", "clean"),
     ]
     assert not (course.folder / ".venv").exists()
 

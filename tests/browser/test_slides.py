@@ -91,7 +91,13 @@ def test_the_speaker_view_shows_the_notes_without_a_network(decks, browser):
     notes = popup.value.locator(".speaker-controls-notes .value")
     notes.get_by_role("heading", name="Ask the room").wait_for()
     headings = notes.locator("h4").all_inner_texts()
-    assert headings[0].startswith("6 min · 0:08")
+    minutes = [
+        cell.metadata.lecture["minutes"]
+        for cell in read(NOTEBOOKS[0]).cells
+        if "lecture" in cell.metadata
+    ]
+    third = next(n for n, c in enumerate(sections_of(NOTEBOOKS[0])) if c.id == "local-question")
+    assert headings[0].startswith(f"{minutes[third]} min · 0:{sum(minutes[:third]):02}")
     assert headings[1:] == [
         *("Ask the room", "A common misconception", "Answer", "For the speaker")
     ]

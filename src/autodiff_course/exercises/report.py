@@ -22,6 +22,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -265,9 +266,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if not options.folder.is_dir():
         parser.error(f"{options.folder} is not a folder")
-    students = asyncio.run(
-        collect(options.folder, options.seconds, options.gigabytes, options.jobs)
-    )
+    work = collect(options.folder, options.seconds, options.gigabytes, options.jobs)
+    with ThreadPoolExecutor(1) as thread:  # in a notebook an event loop runs in this one already
+        students = thread.submit(asyncio.run, work).result()
     if not students:
         parser.error(f"there are no notebooks in {options.folder}")
     write_report(students, options.folder)

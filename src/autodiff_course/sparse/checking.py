@@ -11,7 +11,7 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
-from .derivatives import Problem
+from .derivatives import Objective
 from .torch_internals import outside_this_package
 
 __all__ = ["check_hessian"]
@@ -26,13 +26,13 @@ CAUTION = 20.0  # an error estimate may be too small by this factor
 
 
 def check_hessian(
-    problem: Problem, hessian: Callable[[Any], sp.csr_array], x: Any, args: tuple | None
+    problem: Objective, hessian: Callable[[Any], sp.csr_array], x: Any, args: tuple | None
 ) -> None:
     """Raise an error if a Hessian does not agree with differences of the gradient.
 
     Parameters
     ----------
-    problem : Problem
+    problem : Objective
     hessian : callable
         Returns the matrix at a point.
     x, args
@@ -80,13 +80,13 @@ def _complain(worst: int, found: np.ndarray, true: np.ndarray, autograd_agrees: 
     )
 
 
-def _moved(problem: Problem, leaves: list[Tensor], move: np.ndarray) -> list[Tensor]:
+def _moved(problem: Objective, leaves: list[Tensor], move: np.ndarray) -> list[Tensor]:
     """Return x moved by a multiple of 1 + |x|."""
     moves = problem.variables.split(_tensor(problem, move))
     return [leaf + move * (1 + leaf.abs()) for leaf, move in zip(leaves, moves, strict=True)]
 
 
-def _tensor(problem: Problem, numbers: np.ndarray) -> Tensor:
+def _tensor(problem: Objective, numbers: np.ndarray) -> Tensor:
     return torch.from_numpy(numbers).to(problem.variables.device, problem.variables.dtype)
 
 
@@ -97,7 +97,7 @@ def _flat(tensors: list[Tensor]) -> np.ndarray:
 
 
 def _difference(
-    problem: Problem, leaves, direction, args, step: float
+    problem: Objective, leaves, direction, args, step: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the Hessian times a direction by central differences, and an estimate of the error."""
     tensors = problem.arguments.tensors(args)
@@ -118,7 +118,7 @@ def _difference(
     return fine, CAUTION * (abs(fine - rough) + rounding)
 
 
-def _left_over(problem: Problem, leaves, args) -> float:
+def _left_over(problem: Objective, leaves, args) -> float:
     """Return how large numbers may be that should be zero."""
     with torch.no_grad():
         value = abs(float(problem.value(leaves, problem.arguments.tensors(args))))
@@ -127,7 +127,7 @@ def _left_over(problem: Problem, leaves, args) -> float:
     return unit * value / scale**2 if np.isfinite(value) else 0.0
 
 
-def _product(problem: Problem, leaves, direction, args) -> np.ndarray:
+def _product(problem: Objective, leaves, direction, args) -> np.ndarray:
     """Return the Hessian times a direction as autograd computes it."""
     parts = problem.variables.split(_tensor(problem, direction))
     both = problem.gradient_and_product(leaves, problem.arguments.tensors(args), parts)

@@ -13,11 +13,11 @@ from .record import Recording, record
 from .torch_internals import custom_function, lacks_second_derivative
 from .variables import Arguments, Variables
 
-__all__ = ["Problem", "record_gradient", "record_product"]
+__all__ = ["Objective", "record_gradient", "record_product"]
 
 
 @dataclass(frozen=True)
-class Problem:
+class Objective:
     """A function to differentiate twice, with the form of its arguments."""
 
     f: Callable
@@ -89,7 +89,7 @@ def _refuse_once_differentiable(y: Tensor) -> None:
             )
 
 
-def record_gradient(problem: Problem, leaves, tensors) -> Recording:
+def record_gradient(problem: Objective, leaves, tensors) -> Recording:
     """Record the gradient as a function of (tensors of x, tensors of the arguments).
 
     Its outputs are the gradients by each tensor of x. No operation in it writes in place, draws a
@@ -103,7 +103,7 @@ def record_gradient(problem: Problem, leaves, tensors) -> Recording:
     return optimise(record(gradient, [*leaves, *tensors]))
 
 
-def record_product(problem: Problem, leaves, tensors) -> tuple[Recording, Recording]:
+def record_product(problem: Objective, leaves, tensors) -> tuple[Recording, Recording]:
     """Record the gradient and the Hessian-vector product together.
 
     Returns

@@ -17,7 +17,7 @@ from torch import Tensor
 from .checking import check_hessian
 from .coloring import METHODS, Coloring, color_canonical
 from .decompression import Lookup, Substitution
-from .derivatives import Problem, record_product
+from .derivatives import Objective, record_product
 from .pattern import MAX_ENTRIES, as_pattern, gradient_pattern
 from .products import Products
 from .torch_internals import ordinary_mode
@@ -184,7 +184,7 @@ def _prepare(f, x, pattern, args, method, output, max_entries, compile=False) ->
         raise ValueError(f"method: expected one of {', '.join(METHODS)}, got {method!r}")
     if not callable(f):
         raise TypeError(f"f: expected a function, got {type(f).__name__}")
-    problem = Problem(f, Variables(x), Arguments(args))
+    problem = Objective(f, Variables(x), Arguments(args))
     leaves = problem.variables.leaves(x)
     if pattern is not None:
         pattern = as_pattern(pattern, problem.variables.n)

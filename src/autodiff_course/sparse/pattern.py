@@ -16,7 +16,7 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
-from .derivatives import Problem, record_gradient
+from .derivatives import Objective, record_gradient
 from .domains import AbstractTensor, DomainAlgebra, TooDense
 from .propagate import Propagation
 from .record import Recording
@@ -99,13 +99,13 @@ def hessian_pattern(
      [0 0 1 0]]
     """
     with ordinary_mode():
-        problem = Problem(f, Variables(x), Arguments(args))
+        problem = Objective(f, Variables(x), Arguments(args))
         leaves = problem.variables.leaves(x)
         gradient = record_gradient(problem, leaves, problem.arguments.tensors())
         return gradient_pattern(gradient, problem, max_entries)
 
 
-def gradient_pattern(gradient: Recording, problem: Problem, max_entries: int) -> sp.csr_array:
+def gradient_pattern(gradient: Recording, problem: Objective, max_entries: int) -> sp.csr_array:
     """Return the pattern of the Hessian whose gradient was recorded."""
     variables = problem.variables
     algebra = DomainAlgebra(variables.n, max_entries)

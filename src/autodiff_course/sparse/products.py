@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from .coloring import Coloring
-from .derivatives import Problem
+from .derivatives import Objective
 from .program import batched, compile_recording, split_by_direction
 from .record import Recording
 
@@ -26,7 +26,7 @@ class Products:
 
     Parameters
     ----------
-    problem : Problem
+    problem : Objective
     product : Recording
         Of one product.
     coloring : Coloring
@@ -34,7 +34,7 @@ class Products:
         Whether to pass the tangent part through `torch.compile`.
     """
 
-    def __init__(self, problem: Problem, product: Recording, coloring: Coloring, compile: bool):
+    def __init__(self, problem: Objective, product: Recording, coloring: Coloring, compile: bool):
         self.problem, self._compile = problem, compile
         self.n, self.count = problem.variables.n, coloring.count
         self.like = {"dtype": problem.variables.dtype, "device": problem.variables.device}
