@@ -8,11 +8,11 @@ from autodiff_course.exercises import ex04
 
 def _message(one, answer):
     result = one.check(answer)
-    assert result.status == "wrong"
+    assert not result
     return result.message
 
 
-# 1. The backward rule
+# scaled_backward
 
 
 def test_the_rule_is_the_one_that_autograd_finds():
@@ -24,107 +24,188 @@ def test_the_rule_is_the_one_that_autograd_finds():
     assert ex04.scaled_backward.check(by_autograd)
 
 
-def test_the_rule_passes_gradcheck_inside_a_function():
-    class Scaled(torch.autograd.Function):
+# straight_through
+
+
+def test_the_detach_trick_is_right_and_plain_rounding_and_floor_are_recognised():
+    def by(rounding):
+        def answer(w, x, y):
+            w = w.detach().requires_grad_()
+            (((rounding(w)) * x - y) ** 2).mean().backward()
+            return w.grad
+
+        return answer
+
+    assert ex04.straight_through.check(by(lambda w: w + (w.round() - w).detach()))
+    assert _message(ex04.straight_through, by(torch.round)).startswith("All zero")
+    floor = by(lambda w: w + (w.floor() - w).detach())
+    assert _message(ex04.straight_through, floor).startswith("floor is not round")
+
+
+# node_of
+
+
+def _node(backward, forward=lambda f, x, w: f(x, w), apply=True):
+    """Make an answer of a backward rule."""
+
+    class Answer(torch.autograd.Function):
         @staticmethod
-        def forward(x, s):
-            return s * x**2
+        def forward(ctx, x, w, f, step):
+            ctx.save_for_backward(x, w)
+            ctx.f, ctx.step = f, step
+            return forward(f, x, w)
 
-        @staticmethod
-        def setup_context(ctx, inputs, output):
-            ctx.save_for_backward(*inputs)
-
-        @staticmethod
-        def backward(ctx, adjoint):
-            rule = ex04.scaled_backward.reference
-            return rule(*ctx.saved_tensors, ctx.needs_input_grad, adjoint)
-
-    x = torch.tensor([[1.0, -2.0], [0.5, 3.0]], dtype=torch.float64, requires_grad=True)
-    s = torch.tensor(1.5, dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(Scaled.apply, (x, s))
-    assert torch.autograd.gradgradcheck(Scaled.apply, (x, s))
+    Answer.backward = staticmethod(backward)
+    return lambda f, x, w, step: Answer.apply(x, w, f, step) if apply else forward(f, x, w)
 
 
-def test_a_list_of_values_is_right_too():
-    assert ex04.scaled_backward.check(
-        lambda x, s, needs, adjoint: list(ex04.scaled_backward.reference(x, s, needs, adjoint))
-    )
+def _difference(ctx, adjoint, shifted=lambda w: w.detach().clone(), up=1, down=0):
+    x, w = ctx.saved_tensors
+    by_w = []
+    for i in range(len(w)):
+        high, low = shifted(w), w.detach().clone()
+        high[i] += up * ctx.step
+        low[i] -= down * ctx.step
+        slope = (ctx.f(x, high) - ctx.f(x, low)) / ((up + down) * ctx.step)
+        by_w.append((adjoint * slope).sum())
+    return torch.stack(by_w)
 
 
-# 2. The straight-through estimator
+def _shared(w):
+    return w.detach()
 
 
-def test_the_detach_trick_is_right():
-    def trick(w, x, y):
-        w = w.detach().requires_grad_()
-        rounded = w + (w.round() - w).detach()
-        ((rounded * x - y) ** 2).mean().backward()
-        return w.grad
-
-    assert ex04.straight_through.check(trick)
+def test_a_function_in_the_old_style_is_right():
+    assert ex04.node_of.check(_node(lambda c, a: (None, _difference(c, a), None, None)))
 
 
-def test_plain_rounding_is_recognised():
-    def plain(w, x, y):
-        w = w.detach().requires_grad_()
-        return torch.autograd.grad(((w.round() * x - y) ** 2).mean(), w)[0]
+@pytest.mark.parametrize(
+    ("words", "answer"),
+    [
+        ("it has no grad_fn", _node(None, apply=False)),
+        ("one value for each of the four", _node(lambda c, a: _difference(c, a))),
+        ("one value for each of the four", _node(lambda c, a: (None, None, None, None))),
+        ("w was changed", _node(lambda c, a: (None, _difference(c, a, _shared), None, None))),
+        (
+            "The adjoint is lost",
+            _node(lambda c, a: (None, _difference(c, torch.ones_like(a)), None, None)),
+        ),
+        (
+            "not the forward difference",
+            _node(lambda c, a: (None, _difference(c, a, up=1, down=1), None, None)),
+        ),
+    ],
+)
+def test_a_node_with_a_wrong_backward_is_told_what_is_wrong(words, answer):
+    assert words in _message(ex04.node_of, answer)
 
-    assert _message(ex04.straight_through, plain).startswith("All zero")
 
-
-# 3. The leak
-
-
-def _shift_in_place(f, w, step, tensor):
-    slopes, start = [], f(tensor)
-    for i in range(len(tensor)):
-        tensor[i] += step
-        slopes.append((f(tensor) - start) / step)
-        tensor[i] -= step
-    return slopes
+# central_slopes
 
 
 @pytest.mark.parametrize("alias", [lambda w: w, torch.Tensor.detach, lambda w: w.data])
 def test_every_alias_of_the_weights_is_a_leak(alias):
-    message = _message(ex04.forward_slopes, lambda f, w, h: _shift_in_place(f, w, h, alias(w)))
-    assert message.startswith("The caller's tensor was changed.")
+    def answer(f, w, step):
+        tensor, slopes = alias(w), []
+        for i in range(len(w)):
+            tensor[i] += step
+            above = f(tensor)
+            tensor[i] -= 2 * step
+            slopes.append((above - f(tensor)) / (2 * step))
+            tensor[i] += step
+        return slopes
+
+    assert _message(ex04.central_slopes, answer).startswith("The caller's tensor was changed.")
 
 
-def test_shifting_a_clone_and_back_is_right():
-    assert ex04.forward_slopes.check(lambda f, w, h: _shift_in_place(f, w, h, w.clone()))
+def test_unit_vectors_times_the_step_are_right():
+    def answer(f, w, step):
+        eye = step * torch.eye(len(w), dtype=w.dtype)
+        return torch.tensor([(f(w + e) - f(w - e)) / (2 * step) for e in eye])
+
+    assert ex04.central_slopes.check(answer)
 
 
-def test_a_unit_vector_times_the_step_is_right():
-    def by_unit_vectors(f, w, step):
-        eye = torch.eye(len(w), dtype=w.dtype)
-        return torch.tensor([(f(w + step * e) - f(w)) / step for e in eye])
-
-    assert ex04.forward_slopes.check(by_unit_vectors)
-
-
-# 4. The step
+# best_step
 
 
 @pytest.mark.parametrize("scheme", ["forward", "central"])
 def test_no_other_step_has_a_lower_bound(scheme):
     def bound(h):
-        if scheme == "forward":
-            return h / 2 + 2 * accuracy / h
-        return h**2 / 6 + accuracy / h
+        return h / 2 + 2 * accuracy / h if scheme == "forward" else h**2 / 6 + accuracy / h
 
     for accuracy in (1e-3, 1e-6, 2.0**-52):
         best = ex04.best_step.reference(accuracy, scheme)
         assert all(bound(best) < bound(best * factor) for factor in (0.5, 0.9, 1.1, 2.0))
 
 
-def test_the_step_may_come_from_numpy_or_torch():
-    def in_torch(accuracy, scheme):
-        a = torch.tensor(accuracy, dtype=torch.float64)
-        return 2 * a.sqrt() if scheme == "forward" else (3 * a) ** (1 / 3)
-
-    assert ex04.best_step.check(in_torch)
-
-
 def test_the_powers_alone_are_recognised():
     message = _message(ex04.best_step, lambda a, s: a ** (0.5 if s == "forward" else 1 / 3))
     assert message.startswith("The right powers")
+
+
+# recursive_node
+
+
+def _recursive(backward):
+    class Answer(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x, f, step):
+            ctx.save_for_backward(x)
+            ctx.f, ctx.step = f, step
+            return f(x)
+
+    Answer.backward = staticmethod(lambda ctx, adjoint: backward(Answer.apply, ctx, adjoint))
+    return lambda f, x, step: Answer.apply(x, f, step)
+
+
+def _between(evaluate, ctx, adjoint, low=-1.0, inner=lambda x: x):
+    x, h = inner(ctx.saved_tensors[0]), ctx.step
+    slope = (evaluate(x + h, ctx) - evaluate(x + low * h, ctx)) / ((1 - low) * h)
+    return adjoint * slope, None, None
+
+
+@pytest.mark.parametrize(
+    ("words", "backward"),
+    [
+        (None, lambda go, c, a: _between(lambda x, c: go(x, c.f, c.step), c, a)),
+        ("backward must call apply", lambda go, c, a: _between(lambda x, c: c.f(x), c, a)),
+        (
+            "not the central difference",
+            lambda go, c, a: _between(lambda x, c: go(x, c.f, c.step), c, a, low=0.0),
+        ),
+        ("no first derivative", lambda go, c, a: a),
+    ],
+)
+def test_the_recursive_backward_is_judged_by_both_derivatives(words, backward):
+    if words is None:
+        assert ex04.recursive_node.check(_recursive(backward))
+    else:
+        assert words in _message(ex04.recursive_node, _recursive(backward))
+
+
+# agrees
+
+
+def test_gradcheck_at_its_defaults_is_too_loose_and_a_tight_one_is_right():
+    def answer(function, x, **tolerances):
+        x = x.detach().requires_grad_()
+        return torch.autograd.gradcheck(function, (x,), raise_exception=False, **tolerances)
+
+    assert _message(ex04.agrees, answer)
+    assert ex04.agrees.check(lambda f, x: answer(f, x, rtol=1e-6, atol=1e-6, eps=1e-5))
+
+
+# training_calls
+
+
+def test_calls_may_be_counted_one_by_one():
+    def answer(weights, steps, scheme):
+        return sum(1 + weights * (2 if scheme == "central" else 1) for _ in range(steps))
+
+    assert ex04.training_calls.check(answer)
+
+
+def test_drills_have_an_answer():
+    for one in (ex04.drill_difference, ex04.drill_backward, ex04.drill_calls):
+        assert "✎" in str(one())

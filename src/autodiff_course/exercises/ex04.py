@@ -4,9 +4,22 @@ from __future__ import annotations
 
 import torch
 
+from .drills import Problem, drill
 from .framework import case, exercise
 
-__all__ = ["best_step", "forward_slopes", "scaled_backward", "straight_through"]
+__all__ = [
+    "agrees",
+    "best_step",
+    "central_slopes",
+    "drill_backward",
+    "drill_calls",
+    "drill_difference",
+    "node_of",
+    "recursive_node",
+    "scaled_backward",
+    "straight_through",
+    "training_calls",
+]
 
 
 def _numbers(*values):
@@ -16,7 +29,10 @@ def _numbers(*values):
 # 1. The backward rule of a Function with two inputs
 
 
-@exercise
+@exercise(
+    minutes=5,
+    insight="One number that serves many elements adds up what they send.",
+)
 def scaled_backward(x, s, needs, adjoint):
     """Return what the backward of ``forward(x, s) = s * x**2`` returns: one value per input.
 
@@ -115,7 +131,10 @@ scaled_backward.add_hints(
 # 2. A straight-through estimator
 
 
-@exercise
+@exercise(
+    minutes=8,
+    insight="gradcheck would refuse it, and yet it trains: a chosen derivative need not be true.",
+)
 def straight_through(w, x, y):
     """Return the gradient with respect to w of ``((round(w) * x - y) ** 2).mean()``.
 
@@ -152,8 +171,7 @@ def straight_through(w, x, y):
 def _weights():
     return [
         case(_numbers(1.4), _numbers(2.0), _numbers(5.0)),
-        case(_numbers(0.3, -1.7, 2.2), _numbers(1.0, 2.0, -0.5), _numbers(1.0, -1.0, 0.0)),
-        case(_numbers(0.7, -0.4), _numbers(1.0, 3.0), _numbers(2.0, 1.0)),  # no floor, no ceiling
+        case(_numbers(0.3, -1.2, 2.8), _numbers(1.0, 2.0, -0.5), _numbers(1.0, -1.0, 0.0)),
     ]
 
 
@@ -201,6 +219,11 @@ def _of_the_sum(w, x, y):
     return straight_through.reference(w, x, y) * len(w)
 
 
+@straight_through.mistake("floor is not round: 2.8 must become 3.")
+def _floored(w, x, y):
+    return _gradient(w, lambda w: ((w + (w.floor() - w).detach()) * x - y).square().mean())
+
+
 straight_through.add_hints(
     "Write a Function whose forward rounds. What does its backward return?",
     "The backward has one argument besides ctx, and that is what it returns.",
@@ -208,119 +231,239 @@ straight_through.add_hints(
 )
 
 
-# 3. A Function that leaks
+# 3. A complete Function
 
 
-@exercise
-def forward_slopes(f, w, step):
-    """Return the forward differences of f at w, one per element: a tensor like w.
+@exercise(
+    minutes=15,
+    insight="One node, whose value may come from anywhere, and whose derivative is what you say.",
+    next_try="Return the adjoint of x as well, where it is asked for.",
+)
+def node_of(f, x, w, step):
+    """Return f(x, w) as a node of the graph, with forward differences as its derivative.
 
-    f gets a 1-dimensional tensor and returns a number. The tensor w belongs to the caller: at no
-    moment may it be changed, for f might look at it, or raise.
+    Write a torch.autograd.Function with forward, setup_context and backward, and apply it. f gets
+    two 1-dimensional tensors and returns a tensor like x, in which nothing is recorded. backward
+    gives the adjoint of w, by one more call of f for each element, and None for the rest. Leave w
+    as it is.
 
     Examples
     --------
-    >>> forward_slopes(lambda w: float(3 * w[0] - w[1]), torch.tensor([1.0, 2.0]), 0.5)
-    tensor([ 3., -1.])
+    >>> w = torch.tensor([1.0, 2.0], requires_grad=True)
+    >>> f = lambda x, w: torch.tensor([3.0 * w[0].item() * v for v in x.tolist()])
+    >>> node_of(f, torch.tensor([2.0]), w, 0.5).backward()
+    >>> w.grad
+    tensor([6., 0.])
     """
-    start = f(w.detach().clone())
-    slopes = w.new_zeros(w.shape)
+
+    class Difference(torch.autograd.Function):
+        @staticmethod
+        def forward(x, w, f, step):
+            return f(x, w.detach().clone())
+
+        @staticmethod
+        def setup_context(ctx, inputs, output):
+            x, w, ctx.f, ctx.step = inputs
+            ctx.save_for_backward(x, w, output)
+
+        @staticmethod
+        def backward(ctx, adjoint):
+            x, w, start = ctx.saved_tensors
+            by_w = torch.zeros_like(w)
+            for i in range(len(w)):
+                shifted = w.detach().clone()
+                shifted[i] += ctx.step
+                by_w[i] = (adjoint * (ctx.f(x, shifted) - start) / ctx.step).sum()
+            return None, by_w, None, None
+
+    return Difference.apply(x, w, f, step)
+
+
+class _Opaque:
+    """A quadratic function that records nothing and counts its calls."""
+
+    def __init__(self):
+        self.calls = 0
+
+    def __call__(self, x, w):
+        self.calls += 1
+        x, w = x.detach(), w.detach()
+        return x * w[0] ** 2 + x**2 * w[-1] + w.prod()
+
+    def __repr__(self):
+        return "a black box"
+
+
+@node_of.cases
+def _boxes():
+    return [
+        case(_Opaque(), _numbers(1.0), _numbers(1.0, 2.0).requires_grad_(), 0.5),
+        case(_Opaque(), _numbers(0.5, 2.0, -1.0), _numbers(1.0, -2.0, 3.0).requires_grad_(), 0.25),
+    ]
+
+
+def _by_w(call, adjoint=None):
+    """Return the gradient that an answer's node gives, or None."""
+    adjoint = torch.ones_like(call.value) if adjoint is None else adjoint
+    try:
+        found = torch.autograd.grad(
+            call.value, call.arguments[2], adjoint, retain_graph=True, allow_unused=True
+        )
+    except Exception:  # whatever the reader's backward raises
+        return None
+    return found[0]
+
+
+def _true_by_w(call, adjoint):
+    f, x, w, step = call.arguments
+    w, eye = w.detach(), torch.eye(len(w), dtype=w.dtype)
+    return torch.stack([(adjoint * (f(x, w + step * e) - f(x, w)) / step).sum() for e in eye])
+
+
+@node_of.method("The value is right, but it has no grad_fn: call the Function by its apply.")
+def _has_node(call):
+    return call.value.grad_fn is not None
+
+
+@node_of.method("backward fails: it returns one value for each of the four arguments of forward.")
+def _sweeps(call):
+    return _by_w(call) is not None
+
+
+@node_of.method("w was changed: shift a clone of it. `detach` shares its memory.")
+def _leaves_w(call):
+    return call.unchanged and call.arguments[2]._version == 0
+
+
+@node_of.method("The adjoint is lost, or not multiplied element by element before the sum.")
+def _uses_adjoint(call):
+    ones = torch.ones_like(call.value)
+    slope, half = _by_w(call, ones), _by_w(call, ones * 3)
+    return torch.allclose(3 * slope, half)
+
+
+@node_of.method("The gradient of w is not the forward difference with this step.")
+def _is_forward(call):
+    adjoint = torch.linspace(1.0, 2.0, len(call.value), dtype=call.value.dtype)
+    return torch.allclose(_by_w(call, adjoint), _true_by_w(call, adjoint))
+
+
+@node_of.mistake("forward returns the value of f at w, not at a shifted w.")
+def _shifted_value(f, x, w, step):
+    return f(x, w + step)
+
+
+node_of.add_hints(
+    "forward(x, w, f, step) returns f(x, w). setup_context keeps what backward needs.",
+    "f and step are no tensors: keep them as attributes, ctx.f and ctx.step.",
+    "For each i: clone w, shift element i, call f, subtract, divide, times adjoint, sum.",
+)
+
+
+# 5. Central differences
+
+
+@exercise(
+    minutes=6,
+    insight="Where both sides bend alike, the bend cancels.",
+)
+def central_slopes(f, w, step):
+    """Return the central differences of f at w, one per element: a tensor like w.
+
+    f gets a 1-dimensional tensor and returns a number. Leave w as it is, at every moment: f might
+    look at it, or raise.
+
+    Examples
+    --------
+    >>> central_slopes(lambda w: float(w[0] ** 2 - w[1]), torch.tensor([1.0, 2.0]), 0.5)
+    tensor([ 2., -1.])
+    """
+    slopes = torch.zeros_like(w)
     for i in range(len(w)):
-        shifted = w.detach().clone()  # a detached tensor alone would share w's memory
-        shifted[i] += step
-        slopes[i] = (f(shifted) - start) / step
+        up, down = w.detach().clone(), w.detach().clone()
+        up[i] += step
+        down[i] -= step
+        slopes[i] = (f(up) - f(down)) / (2 * step)
     return slopes
 
 
-class _WatchfulFunction:
-    """A quadratic f that raises when the caller's tensor is no longer what it was."""
+class _Watchful:
+    """A cubic f that raises when the caller's tensor is no longer what it was."""
 
-    def __init__(self, caller, curvature, square=0.0):
+    def __init__(self, caller):
         self.caller, self.original = caller, caller.clone()
-        self.curvature, self.square = curvature, square
 
     def __call__(self, w):
         if not torch.equal(self.caller, self.original):
             raise RuntimeError("the caller's tensor w has been changed")
         weights = torch.arange(1.0, len(w) + 1, dtype=w.dtype)
-        bent = self.curvature * w.prod() + self.square * (w**2).sum()
-        return float((weights * w).sum() + bent)
+        return float((weights * w**3).sum() + w.prod())
+
+    def __repr__(self):
+        return "a cubic function"
 
 
-@forward_slopes.cases
+@central_slopes.cases
 def _watched():
     one, two = _numbers(1.0, 2.0), _numbers(0.5, -1.0, 3.0)
-    return [
-        case(_WatchfulFunction(one, 0.0), one, 0.5, label="f linear, w = [1., 2.], step = 0.5"),
-        case(  # central differences, which are exact here, differ from forward ones
-            _WatchfulFunction(one, 0.0, square=1.0),
-            one,
-            0.5,
-            label="f = w0 + 2·w1 + w0² + w1², w = [1., 2.], step = 0.5",
-        ),
-        case(
-            _WatchfulFunction(two, 1.0),
-            two,
-            0.25,
-            label="f = w0 + 2·w1 + 3·w2 + w0·w1·w2, w = [0.5, -1., 3.], step = 0.25",
-        ),
-    ]
+    return [case(_Watchful(one), one, 0.5), case(_Watchful(two), two, 0.25)]
 
 
-@forward_slopes.mistake(
-    "The caller's tensor was changed. `w.detach()` is a second name for the same memory: clone it."
-)
-def _perturbed_in_place(f, w, step):
+def _slopes(f, w, up, down, over, accumulate=False):
+    slopes, kept = torch.zeros_like(w), w.clone()
+    for i in range(len(w)):
+        kept = kept if accumulate else w.clone()
+        low = kept.clone()
+        low[i] -= down
+        kept[i] += up
+        slopes[i] = (f(kept) - f(low)) / over
+    return slopes
+
+
+@central_slopes.mistake("That is the forward difference. Go down as well as up.")
+def _forward(f, w, step):
+    return _slopes(f, w, step, 0.0, step)
+
+
+@central_slopes.mistake("The two arguments lie 2 steps apart: divide by 2 * step.")
+def _over_one(f, w, step):
+    return _slopes(f, w, step, step, step)
+
+
+@central_slopes.mistake("The sign is wrong: the upper value minus the lower one.")
+def _negated(f, w, step):
+    return _slopes(f, w, step, step, -2 * step)
+
+
+@central_slopes.mistake("The shifts pile up: make a fresh clone of w for each element.")
+def _piled_up(f, w, step):
+    return _slopes(f, w, step, step, 2 * step, accumulate=True)
+
+
+@central_slopes.mistake("The caller's tensor was changed. `detach` shares its memory: clone it.")
+def _in_place(f, w, step):
     shared = w.detach()
     shared[0] += step
     try:
-        f(shared)
+        return f(shared)
     finally:
         shared[0] -= step
 
 
-def _slopes(f, w, step, accumulate=False, sign=1.0, divide=True):
-    start, slopes, shifted = f(w.clone()), torch.zeros_like(w), w.clone()
-    for i in range(len(w)):
-        shifted = shifted if accumulate else w.clone()
-        shifted[i] += sign * step
-        slopes[i] = (f(shifted) - start) / (sign * step if divide else 1.0)
-    return slopes
-
-
-@forward_slopes.mistake(
-    "The shifts pile up: each element starts from the tensor that the last one left. Make a fresh "
-    "clone for each."
-)
-def _piled_up(f, w, step):
-    return _slopes(f, w, step, accumulate=True)
-
-
-@forward_slopes.mistake("Those are differences of values. Divide by the step.")
-def _not_divided(f, w, step):
-    return _slopes(f, w, step, divide=False)
-
-
-@forward_slopes.mistake("The sign is wrong: shifted value minus start, not the other way round.")
-def _negated(f, w, step):
-    return -_slopes(f, w, step)
-
-
-@forward_slopes.mistake("All elements were shifted at once. One at a time gives one slope each.")
-def _all_at_once(f, w, step):
-    return torch.full_like(w, (f(w + step) - f(w.clone())) / step)
-
-
-forward_slopes.add_hints(
-    "What does `detach` share with the tensor that it came from?",
-    "`w.detach().clone()` is yours alone. Make one for each element.",
+central_slopes.add_hints(
+    "Two clones for each element, one shifted up and one shifted down.",
+    "How far apart are the two?",
 )
 
 
-# 4. A step that fits
+# 6. A step that fits
 
 
-@exercise
+@exercise(
+    minutes=6,
+    insight="The worse f is, the longer the step: the number of digits sets it, not the dtype.",
+    next_try="What does the bound come to at its least? That is the accuracy of your derivative.",
+)
 def best_step(accuracy, scheme):
     """Return the step with the least error bound, for an f that is only `accuracy` accurate.
 
@@ -386,3 +529,263 @@ best_step.add_hints(
     "The bound is a function of h alone. Where is it flat?",
     "Forward: the derivative of the bound is 1/2 - 2·accuracy/h². Now central.",
 )
+
+
+# 7. The recursive backward
+
+
+@exercise(
+    minutes=15,
+    insight="backward calls apply, and so its own result can be differentiated: to any order.",
+    next_try="Differentiate three times. How many digits are left, and how many calls was it?",
+)
+def recursive_node(f, x, step):
+    """Return f(x) as a node of the graph that can be differentiated again and again.
+
+    f works element by element, and nothing in it is recorded. Write a Function whose backward takes
+    the central difference of *the Function itself*.
+
+    Examples
+    --------
+    >>> x = torch.tensor(2.0, dtype=torch.float64, requires_grad=True)
+    >>> y = recursive_node(lambda x: x.detach() ** 3, x, 0.5)
+    >>> (first,) = torch.autograd.grad(y, x, create_graph=True)
+    >>> torch.autograd.grad(first, x)[0].item()
+    12.0
+    """
+
+    class Recursive(torch.autograd.Function):
+        @staticmethod
+        def forward(x, f, step):
+            return f(x.detach().clone())
+
+        @staticmethod
+        def setup_context(ctx, inputs, output):
+            x, ctx.f, ctx.step = inputs
+            ctx.save_for_backward(x)
+
+        @staticmethod
+        def backward(ctx, adjoint):
+            (x,) = ctx.saved_tensors
+            up = Recursive.apply(x + ctx.step, ctx.f, ctx.step)
+            down = Recursive.apply(x - ctx.step, ctx.f, ctx.step)
+            return adjoint * (up - down) / (2 * ctx.step), None, None
+
+    return Recursive.apply(x, f, step)
+
+
+def _cube(x):
+    return x.detach() ** 3
+
+
+@recursive_node.cases
+def _points():
+    return [
+        case(_cube, _numbers(2.0)[0].requires_grad_(), 0.5),
+        case(_cube, _numbers(-1.0, 0.5).requires_grad_(), 0.25),
+    ]
+
+
+def _orders(call):
+    """Return the first and the second derivative that an answer's node gives, None for none."""
+    x = call.arguments[1]
+    found, y = [], call.value
+    for _ in range(2):
+        try:
+            (y,) = torch.autograd.grad(y.sum(), x, create_graph=True)
+        except Exception:  # whatever the reader's backward raises
+            return (*found, None, None)[:2]
+        found.append(y)
+    return tuple(found)
+
+
+@recursive_node.method("There is no first derivative: apply a Function, and return 3 adjoints.")
+def _has_first(call):
+    return call.value.grad_fn is not None and _orders(call)[0] is not None
+
+
+@recursive_node.method("The first derivative is not the central difference with this step.")
+def _first_is_central(call):
+    _, x, step = call.arguments
+    return torch.allclose(_orders(call)[0], 3 * x**2 + step**2)
+
+
+@recursive_node.method("There is no second derivative: backward must call apply, not f.")
+def _has_second(call):
+    return _orders(call)[1] is not None
+
+
+@recursive_node.method("The second derivative is wrong: shift x itself, not a detached copy.")
+def _second_is_right(call):
+    return torch.allclose(_orders(call)[1], 6 * call.arguments[1])
+
+
+@recursive_node.mistake("forward returns f(x) itself.")
+def _shifted_forward(f, x, step):
+    return f(x + step)
+
+
+recursive_node.add_hints(
+    "Start from node_of: forward, setup_context and backward, for a single argument x.",
+    "In backward call `YourFunction.apply` at x + step and at x - step.",
+)
+
+
+# 8. Look closer than gradcheck
+
+
+@exercise(
+    minutes=10,
+    insight="A check is as sharp as its tolerance, and sees only the points that you give it.",
+    next_try="Write a wrong backward that your own check lets pass.",
+)
+def agrees(function, x):
+    """Return whether the gradient of function(x).sum() is right to 1e-6, in every element.
+
+    function works element by element on a float64 tensor. Compare its own gradient with central
+    differences of its values at steps of 1e-5; the error is relative to the difference, or absolute
+    where that is less than 1.
+
+    Examples
+    --------
+    >>> agrees(torch.sin, torch.tensor([0.5, 1.0], dtype=torch.float64))
+    True
+    """
+    x = x.detach().requires_grad_()
+    (own,) = torch.autograd.grad(function(x).sum(), x)
+    with torch.no_grad():
+        slope = (function(x + 1e-5) - function(x - 1e-5)) / 2e-5
+    return bool(((own - slope).abs() <= 1e-6 * slope.abs().clamp(min=1)).all())
+
+
+def _with_slope(value, slope):
+    """Return a function with this value, and a derivative that may be wrong."""
+
+    def function(x):
+        known = x.detach()
+        return value(known) + (x - known) * slope(known)
+
+    return function
+
+
+@agrees.cases
+def _functions():
+    x = _numbers(0.5, 1.0, -0.75)
+    wrong = {
+        "a backward 0.9995 times as large as it should be": lambda x: 0.9995 * x.cos(),
+        "a backward that is wrong for negative x": lambda x: x.cos().copysign(x),
+        "a backward that is 1e-4 too large": lambda x: x.cos() + 1e-4,
+        "a backward of the right mean": lambda x: x.cos().mean().expand(len(x)),
+    }
+    return [
+        case(torch.sin, x, label="torch.sin"),
+        case(_with_slope(torch.sin, torch.cos), x, label="a right backward"),
+        *(case(_with_slope(torch.sin, one), x, label=label) for label, one in wrong.items()),
+        case(lambda x: 1e3 * x.exp(), x, label="1000 exp x"),
+    ]
+
+
+@agrees.mistake("Those are the tolerances of gradcheck, which lets a factor of 0.9995 pass.")
+def _loose(function, x):
+    x = x.detach().requires_grad_()
+    (own,) = torch.autograd.grad(function(x).sum(), x)
+    slope = (function(x + 1e-5) - function(x - 1e-5)).detach() / 2e-5
+    return torch.allclose(own, slope, rtol=1e-3, atol=1e-5)
+
+
+@agrees.mistake("Compare element by element: the sum of the errors may be 0.")
+def _summed(function, x):
+    x = x.detach().requires_grad_()
+    (own,) = torch.autograd.grad(function(x).sum(), x)
+    slope = (function(x + 1e-5) - function(x - 1e-5)).detach() / 2e-5
+    return bool(abs(own.sum() - slope.sum()) <= 1e-6 * slope.sum().abs().clamp(min=1))
+
+
+agrees.add_hints(
+    "torch.autograd.grad(function(x).sum(), x) is what the function says.",
+    "All elements may be shifted at once, as each depends on its own only.",
+)
+
+
+# 9. What training costs
+
+
+@exercise(
+    minutes=4,
+    insight="Not the size of the batch, but the number of weights sets the price.",
+)
+def training_calls(weights, steps, scheme):
+    """Return how often f is called in `steps` training steps by finite differences.
+
+    Each step takes the value and the gradient with respect to that many `weights`. scheme is
+    "forward" or "central". The value is used again where it can be.
+
+    Examples
+    --------
+    >>> training_calls(2, 400, "forward")
+    1200
+    """
+    return steps * (1 + weights * (1 if scheme == "forward" else 2))
+
+
+@training_calls.cases
+def _sizes():
+    return [case(n, k, s) for n, k in ((3, 10), (1, 7)) for s in ("forward", "central")]
+
+
+@training_calls.mistake("The value itself is a call too, in each step.")
+def _no_value(weights, steps, scheme):
+    return steps * weights * (1 if scheme == "forward" else 2)
+
+
+@training_calls.mistake("A forward difference may use the value that is known already.")
+def _two_each(weights, steps, scheme):
+    return steps * (1 + 2 * weights)
+
+
+@training_calls.mistake("A central difference takes two calls for each weight.")
+def _one_each(weights, steps, scheme):
+    return steps * (1 + weights)
+
+
+training_calls.add_hints("Count one step first: the value, then each weight.")
+
+
+# Drills
+
+
+@drill
+def drill_difference(random):
+    """Put a difference quotient to work out by hand."""
+    x, h, central = random.randint(1, 6), random.choice((0.5, 0.25, 2)), random.random() < 0.5
+    kind = "central" if central else "forward"
+    return Problem(
+        f"The {kind} difference of $x^2$ at $x = {x}$ with step $h = {h}$?",
+        answer=2 * x if central else 2 * x + h,
+        why="(x + h)² - (x - h)² = 4xh: 2x, exactly."
+        if central
+        else f"((x + h)² - x²) / h = 2x + h: {h} too much.",
+    )
+
+
+@drill
+def drill_backward(random):
+    """Ask how many values backward returns."""
+    tensors, others = random.randint(1, 4), random.randint(1, 3)
+    return Problem(
+        f"`forward` takes {tensors} tensors and {others} numbers. How many values does `backward` "
+        "return, and how many of them must be None? Answer (values, nones).",
+        answer=(tensors + others, others),
+        why=f"One for each argument: {tensors} + {others}; a number that is no tensor gets None.",
+    )
+
+
+@drill
+def drill_calls(random):
+    """Ask for the calls for a gradient."""
+    n, scheme = random.randint(2, 30), random.choice(("forward", "central"))
+    return Problem(
+        f"Value and gradient in {n} weights by {scheme} differences: how many calls of $f$?",
+        answer=1 + n * (1 if scheme == "forward" else 2),
+        why=f"1 for the value, {1 if scheme == 'forward' else 2} for each of the {n} weights.",
+    )
