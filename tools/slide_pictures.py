@@ -19,7 +19,10 @@ LOOK = """() => Reveal.getSlides().map((slide) => {
     const {h, v} = Reveal.getIndices(slide);
     Reveal.slide(h, v, 1000);
     const box = slide.querySelector(".fit"), edge = box.getBoundingClientRect(), faults = [];
-    const shown = [...box.querySelectorAll("*:not(svg *, mjx-container *)")];
+    // Neither a folded part nor what only a screen reader is told takes room.
+    const seen = (element) =>
+        element.checkVisibility() && !getComputedStyle(element).clipPath.startsWith("inset(50%");
+    const shown = [...box.querySelectorAll("*:not(svg *, mjx-container *)")].filter(seen);
     const name = (element) =>
         `<${element.tagName.toLowerCase()}> ${element.textContent.trim().slice(0, 40)}`;
     for (const element of shown) {
@@ -36,7 +39,7 @@ LOOK = """() => Reveal.getSlides().map((slide) => {
         faults.push(`bad formula: ${name(formula)}`);
     const walker = document.createTreeWalker(slide, NodeFilter.SHOW_TEXT);
     for (let text; (text = walker.nextNode()); )
-        if (/\\$|\\\\\\(/.test(text.data) && !text.parentElement.closest("pre, code, svg"))
+        if (/\\$|\\\\\\(/.test(text.data) && !text.parentElement.closest("pre, code, svg, script, style"))
             faults.push(`a formula that was not typeset: ${text.data.trim().slice(0, 40)}`);
     for (const image of box.querySelectorAll("img"))
         if (!image.alt || image.alt.startsWith("No description"))
