@@ -16,6 +16,7 @@ PART_OF_A_SHEET = (800, 450)
 # Shows every slide with all its fragments and notes what does not fit. What lies inside a picture
 # or a formula is theirs; their own box counts.
 LOOK = """() => Reveal.getSlides().map((slide) => {
+    const LITERAL = "pre, code, svg, script, style";
     const {h, v} = Reveal.getIndices(slide);
     Reveal.slide(h, v, 1000);
     const box = slide.querySelector(".fit"), edge = box.getBoundingClientRect(), faults = [];
@@ -39,7 +40,7 @@ LOOK = """() => Reveal.getSlides().map((slide) => {
         faults.push(`bad formula: ${name(formula)}`);
     const walker = document.createTreeWalker(slide, NodeFilter.SHOW_TEXT);
     for (let text; (text = walker.nextNode()); )
-        if (/\\$|\\\\\\(/.test(text.data) && !text.parentElement.closest("pre, code, svg, script, style"))
+        if (/\\$|\\\\\\(/.test(text.data) && !text.parentElement.closest(LITERAL))
             faults.push(`a formula that was not typeset: ${text.data.trim().slice(0, 40)}`);
     for (const image of box.querySelectorAll("img"))
         if (!image.alt || image.alt.startsWith("No description"))
