@@ -975,7 +975,7 @@ class FakeBar:
 def fake_bar(monkeypatch):
     monkeypatch.setattr(FakeBar, "made", [])
     monkeypatch.setattr(descent, "SECONDS_PER_REFRESH", 0.0)
-    monkeypatch.setitem(sys.modules, "tqdm.auto", types.SimpleNamespace(tqdm=FakeBar))
+    monkeypatch.setitem(sys.modules, "tqdm", types.SimpleNamespace(tqdm=FakeBar))
     return FakeBar
 
 
@@ -1004,7 +1004,7 @@ def test_no_bar_where_none_is_wanted(fake_bar, monkeypatch):
 
 
 def test_without_tqdm_a_run_has_no_bar_unless_one_is_asked_for(monkeypatch):
-    monkeypatch.setitem(sys.modules, "tqdm.auto", None)
+    monkeypatch.setitem(sys.modules, "tqdm", None)
     monkeypatch.setattr(descent, "SECONDS_UNTIL_BAR", 0.0)
     assert descend(bowl, torch.zeros(2), max_iterations=50).iterations == 50
     with pytest.raises(ImportError, match="progress=True needs the package tqdm"):

@@ -1,27 +1,67 @@
-"""Answers that real readers hand in to the exercises of notebook 01."""
+"""Answers that real readers hand in to the exercises of notebook 01, and the notebook on them."""
+
+import collections
+import contextlib
+import inspect
+import io
+import itertools
+import math
+import random
+import textwrap
+import types
 
 import pytest
 
 from autodiff_course import graph
-from autodiff_course.exercises import ex01
+from autodiff_course.exercises import ex01, graphs01
+from autodiff_course.exercises.drills import drills_in
+from autodiff_course.exercises.framework import exercises_in
+from autodiff_course.exercises.graphs01 import Node
+from notebooks import course_notebooks, read, tags
 
 
 def _message(one, answer):
-    result = one.check(answer)
-    assert result.status == "wrong"
+    result = one.check(answer, seed=1)
+    assert result.status == "wrong", result
     return result.message
 
 
-def test_hand_values_match_the_graph():
-    a, b = graph.Scalar(-1.0), graph.Scalar(3.0)
-    assert ex01.two_derivatives.check(graph.gradient((a + b) * (b + 1), (a, b)))
+# --- The rules ------------------------------------------------------------------------------------
 
 
-def test_local_derivatives_match_the_graph():
-    def from_graph(x, y):
-        return (graph.Scalar(x) / graph.Scalar(y)).local_derivatives
+def _from_scalar(operation):
+    """A rule read off the package's graph, an independent truth."""
 
-    assert ex01.local_derivatives.check(from_graph)
+    def rule(*operands):
+        node = operation(*map(graph.Scalar, operands))
+        return [node.value, *node.local_derivatives]
+
+    return rule
+
+
+def test_the_rules_are_those_of_the_package():
+    assert ex01.sine.check(_from_scalar(lambda x: x.sin()))
+    assert ex01.quotient.check(_from_scalar(lambda x, y: x / y))
+    assert ex01.power.check(lambda x, n: _from_scalar(lambda x: x**n)(x))
+
+
+@pytest.mark.parametrize("name", ["sine", "quotient", "power"])
+def test_a_rule_by_differences_is_not_good_enough(name):
+    one = getattr(ex01, name)
+
+    def answer(x, *others):
+        h = 1e-6
+        value = one.reference(x, *others)[0]
+        return value, (one.reference(x + h, *others)[0] - value) / h
+
+    assert one.check(answer).status == "wrong"
+
+
+def test_a_rule_that_forgets_the_value_is_told_so():
+    assert _message(ex01.quotient, lambda x, y: (1 / y, -x / y**2)).startswith("The value itself")
+
+
+# --- Paths ----------------------------------------------------------------------------------------
 
 
 def test_assignment_instead_of_sum_is_seen_even_where_it_crashes_without_paths():
@@ -33,7 +73,7 @@ def test_assignment_instead_of_sum_is_seen_even_where_it_crashes_without_paths()
             derivative = product
         return derivative
 
-    assert _message(ex01.sum_over_paths, answer).startswith("Only the last path is left.")
+    assert "Only the last path is left." in _message(ex01.sum_over_paths, answer)
 
 
 def test_a_return_inside_the_loop():
@@ -44,93 +84,323 @@ def test_a_return_inside_the_loop():
                 product *= factor
             return product
 
-    assert _message(ex01.sum_over_paths, answer).startswith("Only the first path counts.")
+    assert "Only the first path counts." in _message(ex01.sum_over_paths, answer)
 
 
-def test_the_package_s_own_function_is_right():
-    assert ex01.count_paths.check(graph.count_paths)
+def test_listing_every_path_of_fifteen_stages_takes_too_long():
+    def answer(stages):
+        return sum(math.prod(path) for path in itertools.product(*stages))
+
+    result = ex01.factored.check(answer, seconds=0.5)
+    assert not result
+    assert "3^15 paths" in result.message
 
 
-def test_walking_along_every_path_takes_too_long():
-    def walk(source, target):
-        if source is target:
-            return 1
-        return sum(walk(source, parent) for parent in target.parents)
+def test_factoring_stage_by_stage_is_right():
+    def answer(stages):
+        so_far = 1.0
+        for stage in stages:
+            so_far = sum(so_far * slope for slope in stage)
+        return so_far
 
-    result = ex01.count_paths.check(walk, seconds=0.5)
-    assert result.input == "from x, 40 times x = x.sin() + x.cos()"
-    assert "2^40 paths" in result.message
-
-
-def test_listing_the_paths_is_refused():
-    message = _message(ex01.count_paths, lambda s, t: len(graph.paths(s, t)))
-    assert message.startswith("Listing the paths")
+    assert ex01.factored.check(answer)
 
 
-# Real code with the real fault: the mistakes of the exercise only imitate it.
+# --- The order ------------------------------------------------------------------------------------
 
 
-def _with_torch(points, *, reset, take, backwards=1):
-    import torch
-
-    a, b = torch.zeros((), requires_grad=True), torch.zeros((), requires_grad=True)
-    gradients = []
-    for a_value, b_value in points:
-        with torch.no_grad():
-            a.fill_(a_value)
-            b.fill_(b_value)
-        reset(a)
-        reset(b)
-        e = (a + b) * (b + 1)
-        for _ in range(backwards):
-            e.backward(retain_graph=True)
-        gradients.append(take(a.grad, b.grad))
-    return gradients
-
-
-def _keep(leaf):
-    pass
+def _by_counting_users(output):
+    """Kahn's algorithm, from the output back; a right order that differs from the solution's."""
+    nodes, stack = {output}, [output]
+    while stack:
+        for operand, _ in stack.pop().edges:
+            if operand not in nodes:
+                nodes.add(operand)
+                stack.append(operand)
+    users = collections.Counter(operand for node in nodes for operand, _ in node.edges)
+    order, ready = [], [output]
+    while ready:
+        node = ready.pop()
+        order.append(node)
+        for operand, _ in node.edges:
+            users[operand] -= 1
+            if not users[operand]:
+                ready.append(operand)
+    return order[::-1]
 
 
-def _to_none(leaf):
-    leaf.grad = None
+def _without_recursion(output):
+    order, stack = [], [(output, False)]
+    while stack:
+        node, done = stack.pop()
+        if done:
+            order.append(node)
+        elif node not in order:
+            stack.append((node, True))
+            stack += [(operand, False) for operand, _ in node.edges]
+    return list(dict.fromkeys(order))
 
 
-def _to_zero(leaf):
-    if leaf.grad is not None:
-        leaf.grad.zero_()
+def _by_asking_the_list(output, order=None):
+    order = [] if order is None else order
+    for operand, _ in output.edges:
+        if operand not in order:
+            _by_asking_the_list(operand, order)
+    return [*order, output] if output in order else order.append(output) or order
 
 
-def _numbers(by_a, by_b):
-    return by_a.item(), by_b.item()
+def _last_in_the_middle(output):
+    order = ex01.topological_order.reference(output)
+    return order[:-2] + order[:-3:-1]
 
 
-def _tensors(by_a, by_b):
-    return by_a, by_b
-
-
-def _swapped(by_a, by_b):
-    return by_b.item(), by_a.item()
+@pytest.mark.parametrize("answer", [_by_counting_users, _without_recursion, _by_asking_the_list])
+def test_every_right_order_is_accepted(answer):
+    for seed in range(3):
+        result = ex01.topological_order.check(lambda output: answer(output), seed=seed)
+        assert result, result
 
 
 @pytest.mark.parametrize(
-    ("settings", "message"),
+    ("answer", "message"),
     [
-        ({"reset": _keep, "take": _numbers}, "The gradients add up from point to point"),
-        ({"reset": _keep, "take": _tensors}, "Every entry is the same tensor `.grad`, to which"),
-        ({"reset": _to_zero, "take": _tensors}, "Every entry is the same tensor `.grad`, which"),
-        ({"reset": _to_none, "take": _numbers, "backwards": 2}, "Every gradient is doubled"),
-        ({"reset": _to_none, "take": _swapped}, "The two are swapped"),
+        (lambda output: [output], "misses its operand"),
+        (lambda output: ex01.topological_order.reference(output) * 2, "stands in the list twice"),
+        (_last_in_the_middle, "stands before its operand"),
+        (lambda output: output, "Expected"),
+        (lambda output: ["x"], "Expected a list of nodes."),
     ],
 )
-def test_real_mistakes_in_torch(settings, message):
-    pytest.importorskip("torch")
-    assert _message(
-        ex01.fresh_gradients, lambda points: _with_torch(points, **settings)
-    ).startswith(message)
+def test_a_wrong_order_is_told_which_node_stands_wrong(answer, message):
+    assert message in _message(ex01.topological_order, answer)
 
 
-@pytest.mark.parametrize(("reset", "take"), [(_to_none, _tensors), (_to_zero, _numbers)])
-def test_right_ways_in_torch(reset, take):
+def test_a_walk_that_forgets_where_it_was_takes_too_long():
+    def walk(node):
+        return [one for operand, _ in node.edges for one in walk(operand)] + [node]
+
+    def answer(output):
+        return list(dict.fromkeys(walk(output)))
+
+    result = ex01.topological_order.check(answer, seconds=0.5)
+    assert result.input == "a tower of 60 layers"
+    assert "2^60 paths" in result.message
+
+
+# --- The sweep and its faults ---------------------------------------------------------------------
+
+
+def test_sweeps_in_other_styles_are_right():
+    def with_defaultdict(order):
+        adjoint = collections.defaultdict(float, {order[-1]: 1})
+        for node in order[::-1]:
+            for operand, slope in node.edges:
+                adjoint[operand] = adjoint[operand] + adjoint[node] * slope
+        return adjoint
+
+    assert ex01.reverse_sweep.check(with_defaultdict)
+    assert ex01.reverse_sweep.check(graphs01.sums)
+
+
+def test_an_adjoint_as_tangent_of_forward_mode_is_right_too():
+    """The sum over paths by forward mode from each node gives the same numbers."""
+
+    def forward(order):
+        adjoint = {}
+        for source in order:
+            tangent = {}
+            for node in order:
+                sums = sum(tangent[operand] * slope for operand, slope in node.edges)
+                tangent[node] = 1.0 if node is source else sums
+            adjoint[source] = tangent[order[-1]]
+        return adjoint
+
+    assert ex01.reverse_sweep.check(forward)
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (graphs01.overwrites, "What arrived first is lost"),
+        (graphs01.forgets_the_seed, "Every adjoint is 0"),
+        (graphs01.walks_forward, "Nodes send before everything has arrived"),
+    ],
+)
+def test_the_three_faults_are_recognised(answer, message):
+    assert _message(ex01.reverse_sweep, lambda order: answer(order)).startswith(message)
+
+
+def test_a_sweep_that_hurries_is_wrong():
+    assert not ex01.reverse_sweep.check(lambda order: graphs01.hurries(order), seed=0)
+
+
+def test_the_faulty_sweeps_show_what_the_notebook_says():
+    a, b, c, d, e = graphs01.e_graph()
+    hurried = graphs01.hurries([a, b, c, d, e])
+    assert (hurried[a], hurried[b]) == (2.0, 5.0)
+    for hasty in (True, False):
+        x, y, w, z = graphs01.z_graph(hasty)
+        assert graphs01.hurries([x, y, w, z])[x] == 6.0
+        assert ex01.reverse_sweep.reference([x, y, w, z])[x] == 114.0
+
+
+@pytest.mark.parametrize("hasty", [True, False])
+def test_one_graph_is_enough_to_find_every_fault(hasty):
+    def answer(sweep):
+        x = Node(3.0)
+        y = x * x
+        w = y * y
+        z = y + w if hasty else w + y
+        adjoint = sweep([x, y, w, z])
+        if adjoint[z] != 1:
+            return "No seed"
+        if adjoint[x] == 114:
+            return "right"
+        return "wrong order" if adjoint[x] in (0, 6) else "overwrites"
+
+    assert ex01.find_fault.check(answer)
+
+
+def test_a_test_that_never_sends_early_is_told_so():
+    result = ex01.find_fault.check(
+        lambda sweep: ex01.find_fault.mistakes[1].function(sweep), seed=0
+    )
+    assert result.status == "wrong"
+    assert "right by luck" in result.message
+
+
+def test_the_package_s_counts_are_those_of_the_exercise():
+    scalars = [graph.Scalar(0.5)]
+    for _ in range(5):
+        scalars.append(scalars[-1].sin() + scalars[-1].cos())
+    nodes = graphs01.tower(5)
+    count = ex01.count_paths.reference(nodes[0], nodes)
+    assert count == graph.count_paths(scalars[0], scalars[-1]) == 32
+
+
+def test_walking_along_every_path_takes_too_long():
+    def answer(source, order):
+        def walk(node):
+            return 1 if node is source else sum(walk(operand) for operand, _ in node.edges)
+
+        return walk(order[-1])
+
+    result = ex01.count_paths.check(answer, seconds=0.5)
+    assert "2^40 paths" in result.message
+
+
+def test_counting_from_the_output_is_right():
+    def answer(source, order):
+        count = dict.fromkeys([*order, source], 0)
+        count[order[-1]] = 1
+        for node in reversed(order):
+            for operand, _ in node.edges:
+                count[operand] += count[node]
+        return count[source]
+
+    assert ex01.count_paths.check(answer)
+
+
+# --- In PyTorch -----------------------------------------------------------------------------------
+
+
+def _by_grad(functions, w):
+    import torch
+
+    return [torch.autograd.grad(function(w), w)[0] for function in functions]
+
+
+def _zeroed(functions, w):
+    gradients = []
+    for function in functions:
+        if w.grad is not None:
+            w.grad.zero_()
+        function(w).backward()
+        gradients.append(float(w.grad))
+    return gradients
+
+
+def _fresh_leaves(functions, w):
+    gradients = []
+    for function in functions:
+        leaf = w.detach().clone().requires_grad_()
+        function(leaf).backward()
+        gradients.append(leaf.grad)
+    return gradients
+
+
+@pytest.mark.parametrize("answer", [_by_grad, _zeroed, _fresh_leaves])
+def test_right_ways_in_torch(answer):
     pytest.importorskip("torch")
-    assert ex01.fresh_gradients.check(lambda points: _with_torch(points, reset=reset, take=take))
+    assert ex01.separate_gradients.check(answer)
+
+
+def test_a_shared_gradient_is_recognised():
+    pytest.importorskip("torch")
+
+    def answer(functions, w):
+        gradients = []
+        for function in functions:
+            if w.grad is not None:
+                w.grad.zero_()
+            function(w).backward()
+            gradients.append(w.grad)
+        return gradients
+
+    assert "same tensor" in _message(ex01.separate_gradients, answer)
+
+
+def test_differences_instead_of_backward_are_not_accepted():
+    pytest.importorskip("torch")
+
+    def answer(functions, w):
+        h = 1e-6
+        return [((f(w + h) - f(w - h)) / (2 * h)).item() for f in functions]
+
+    assert ex01.separate_gradients.check(answer).status in ("wrong", "other way")
+
+
+# --- Drills ---------------------------------------------------------------------------------------
+
+
+def test_the_drills_ask_for_what_the_graph_says():
+    for seed in range(20):
+        problem = ex01.drill_adjoint.problem(seed)
+        a, b, k = random.Random(seed).sample(range(1, 6), 3)
+        x, y = graph.Scalar(a), graph.Scalar(b)
+        assert problem.answer == graph.gradient((x + y) * (y + k), y)
+        assert all(f"{number}" in problem.question for number in (a, b, k))
+    assert len(drills_in(ex01)) == 3
+
+
+# --- The notebook on the reader's own code --------------------------------------------------------
+
+
+def _answered():
+    """The code cells of the notebook, each stub replaced by the solution."""
+    (path,) = [one for one in course_notebooks() if one.name.startswith("01")]
+    for cell in read(path).cells:
+        if cell.cell_type != "code" or "setup" in tags(cell):
+            continue
+        source = cell.source
+        for one in exercises_in(ex01):
+            if one.stub in source:
+                lines = textwrap.dedent(inspect.getsource(one.reference)).splitlines()
+                start = next(i for i, line in enumerate(lines) if line.startswith("def "))
+                answer = "\n".join(lines[start:]).replace(f"{one.name}(", f"my_{one.name}(", 1)
+                source = source.replace(one.stub, answer)
+        yield cell.id, source
+
+
+def test_the_notebook_runs_on_the_reader_s_answers_in_any_order():
+    """From the first cell to the last, then from the last to the first, on what they left."""
+    pytest.importorskip("torch")
+    cells = [(name, source) for name, source in _answered() if name != "progress"]
+    module = types.ModuleType("notebook")
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        for name, source in cells + cells[::-1]:
+            exec(compile(source, name, "exec"), vars(module))
+    assert "the course's own" not in printed.getvalue()
+    assert module.reverse_sweep.__name__ == "my_reverse_sweep"
+    assert module.gradient.__globals__ is vars(module)

@@ -57,8 +57,9 @@ def test_a_loop_with_a_counter_is_a_right_stop_rule():
 
 
 @pytest.mark.parametrize("right", [torch.linalg.pinv, lambda x: torch.linalg.inv(x.T @ x) @ x.T])
-def test_the_pseudo_inverse_is_the_one_of_linear_algebra(right):
-    assert ex05.pseudo_inverse.check(right)
+def test_the_pseudo_inverse_of_linear_algebra_is_right_but_does_not_count(right):
+    result = ex05.pseudo_inverse.check(right)
+    assert result.status == "other way" and "here the descent is to find it" in result.message
 
 
 def test_a_target_that_is_never_reached_still_gives_the_pseudo_inverse():

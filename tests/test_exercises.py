@@ -473,7 +473,7 @@ def test_the_exercises_need_neither_torch_nor_time():
     start = time.process_time()
     from autodiff_course.exercises import ex01
     print(time.process_time() - start, "IPython" in sys.modules)
-    print(ex01.fresh_gradients.check(lambda points: []).message)
+    print(ex01.separate_gradients.check(lambda functions, w: []).message)
     print(ex01.sum_over_paths.check(ex01.sum_over_paths.reference).status)
     """
     out = subprocess.run(
@@ -685,11 +685,12 @@ def test_a_yes_or_no_supports_no_more_than_a_perhaps():
     def positive(x):
         return x > 0
 
-    positive.cases(lambda: [case(0), case(1)])
+    positive.cases(lambda: [case(0), case(1), case(-1)])
     positive.mistake("Zero is not positive.")(lambda x: x >= 0)
     result = positive.check(lambda x: x >= 0)
     assert result.message == "Yours is True, expected False. Perhaps: Zero is not positive."
     assert result.mistake == "Zero is not positive."
+    assert positive.check(lambda x: True).mistake == ""
 
 
 def test_a_librarys_not_implemented_is_an_error_of_the_answer():
@@ -697,3 +698,18 @@ def test_a_librarys_not_implemented_is_an_error_of_the_answer():
         raise NotImplementedError("no rule for aten::huh")
 
     assert scale.check(answer).status == "wrong"
+
+
+def test_the_stubs_lines_are_narrow_but_lists_stay():
+    @exercise
+    def wide(x):
+        """Return x.
+
+        A line that is longer than what a cell can show without scrolling to the side, on the site.
+
+        - one
+        - two
+        """
+
+    assert max(map(len, wide.stub.splitlines())) <= 76
+    assert "    - one\n    - two\n" in wide.stub

@@ -19,9 +19,9 @@ def folder(tmp_path, monkeypatch):
 
 def test_what_is_done_is_kept(folder, monkeypatch):
     assert ex01.sum_over_paths.check(ex01.sum_over_paths.reference)
-    ex01.local_derivatives.check(lambda x, y: (y, x))
+    ex01.quotient.check(lambda x, y: (y, x))
     monkeypatch.setattr(record, "_this_session", {})  # the next day
-    assert record.statuses() == {"ex01.sum_over_paths": "right", "ex01.local_derivatives": "wrong"}
+    assert record.statuses() == {"ex01.sum_over_paths": "right", "ex01.quotient": "wrong"}
     text = repr(progress())
     assert "sum_over_paths" in text and "✓ right" in text and "1 of" in text
     assert [file.name for file in folder.iterdir()] == ["progress.json"]

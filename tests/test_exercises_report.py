@@ -9,8 +9,8 @@ from nbformat import v4, write
 from autodiff_course.exercises import ex01, report
 
 HEAD = "from autodiff_course.exercises import ex01"
-RIGHT = "def my_local_derivatives(x, y):\n    return 1 / y, -x / y**2"
-SWAPPED = "def my_local_derivatives(x, y):\n    return -x / y**2, 1 / y"
+RIGHT = "def my_quotient(x, y):\n    return x / y, 1 / y, -x / y**2"
+SWAPPED = "def my_quotient(x, y):\n    return x / y, -x / y**2, 1 / y"
 
 
 def _hand_in(path, *cells):
@@ -38,11 +38,11 @@ def _rows(folder):
 def test_each_student_has_a_row(folder):
     rows = _rows(folder)
     assert list(rows) == ["ada", "bob", "eve", "kim", "max"]
-    states = {name: row["ex01.local_derivatives"] for name, row in rows.items()}
+    states = {name: row["ex01.quotient"] for name, row in rows.items()}
     assert states == {"ada": "right", "bob": "wrong", "eve": "wrong", "kim": "", "max": ""}
     assert rows["ada"]["ex01.sum_over_paths"] == "not tried"
     assert rows["ada"]["right"] == "1" and rows["ada"]["problem"] == ""
-    assert rows["bob"]["first mistake"].startswith("ex01.local_derivatives: The two are swapped")
+    assert rows["bob"]["first mistake"].startswith("ex01.quotient: The last two are swapped")
 
 
 def test_a_notebook_without_end_or_with_a_dead_kernel_costs_its_own_row_only(folder):
@@ -55,15 +55,15 @@ def test_a_notebook_without_end_or_with_a_dead_kernel_costs_its_own_row_only(fol
 def test_the_page_shows_the_same_and_the_mistakes_of_the_class(folder):
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert "✓ right" in page and "… not tried" in page and "src=" not in page
-    mistake = next(one for one in ex01.local_derivatives.mistakes if "swapped" in one.message)
-    told = f"<td>ex01.local_derivatives</td><td>{mistake.message}</td><td>2</td>"
+    mistake = next(one for one in ex01.quotient.mistakes if "swapped" in one.message)
+    told = f"<td>ex01.quotient</td><td>{mistake.message}</td><td>2</td>"
     assert told in page
 
 
 def test_memory_is_limited(tmp_path):
-    _hand_in(tmp_path / "big.ipynb", RIGHT, "x = bytearray(3 * 10**9)\nmy_local_derivatives = 1")
+    _hand_in(tmp_path / "big.ipynb", RIGHT, "x = bytearray(3 * 10**9)\nmy_quotient = 1")
     student = asyncio.run(report.run_notebook(tmp_path / "big.ipynb", gigabytes=2.0))
-    assert student.states["ex01.local_derivatives"] == "right"  # the cell failed before its end
+    assert student.states["ex01.quotient"] == "right"  # the cell failed before its end
 
 
 def test_a_cell_of_the_table_is_no_formula(tmp_path):

@@ -97,11 +97,22 @@ def test_the_counts_of_e():
     assert count_operations(e_graph()[-1]) == OperationCounts(
         operations=3,
         edges=5,
+        local_rules=0,
         forward_multiplications=5,
         forward_additions=2,
         reverse_multiplications=5,
         reverse_additions=1,
     )
+
+
+def test_local_rules_cost_what_they_compute_beyond_the_function():
+    x, y = Scalar(0.5), Scalar(2.0)
+    costs = {
+        x + y: 0, x - y: 0, x * y: 0, x / y: 3, x / 2: 1, 2 / x: 2, x**3: 3, 2**x: 2, x**y: 5,
+        -x: 0, abs(x): 1, x.exp(): 0, x.log(): 1, x.sqrt(): 1, x.sin(): 1, x.cos(): 2,
+        x.tanh(): 2, x.relu(): 0, x.sin() + x.cos(): 3,
+    }  # fmt: skip
+    assert [count_operations(node).local_rules for node in costs] == list(costs.values())
 
 
 def final(steps):

@@ -1,5 +1,6 @@
 """Every check of the notebooks finds the fault that is planted, and only that one."""
 
+import base64
 import copy
 import json
 
@@ -487,6 +488,29 @@ def test_normalising_twice_is_normalising_once(nb):
     assert normalise(normalise(nb)) == normalise(nb) == nb
 
 
+@pytest.mark.parametrize(
+    ("text", "is_kept"),
+    [("\r10%\r    \r", False), ("\r10%\r100%", True), ("\r10%\r   \rdone\n", True), ("a\n", True)],
+)
+def test_a_progress_bar_that_has_gone_leaves_nothing(nb, text, is_kept):
+    add_output(nb, stream(text, "stderr"))
+    kept = [output for c in normalise(nb).cells for output in c.get("outputs", [])]
+    assert any(output.get("text") == text for output in kept) is is_kept
+
+
+def test_a_drawing_in_an_image_counts_by_its_structure(nb):
+    def shown(svg):
+        address = f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
+        fresh = copy.deepcopy(nb)
+        cell(fresh, "svg").outputs[0].data["text/html"] = f'<img src="{address}" alt="a graph">'
+        return fresh
+
+    committed = shown(SVG)
+    assert compare_outputs(committed, shown(SVG.replace('x="3"', 'x="4"'))) == []
+    (difference,) = compare_outputs(committed, shown(SVG.replace("a = 2", "a = 3")))
+    assert "<text> committed ['a = 2'], fresh ['a = 3']" in difference
+
+
 def test_a_widget_leaves_its_still_picture(nb):
     view = {WIDGET_VIEW: {"model_id": "1"}}
     add_output(nb, v4.new_output("display_data", view | {"text/html": "<p>still</p>"}))
@@ -512,7 +536,7 @@ def test_a_run_keeps_what_it_must_and_a_second_run_changes_nothing(folder):
         code("import os, time\nprint(sorted(os.listdir()))", "a"),
         code("print(time.perf_counter_ns())", "b", tags=["timing"]),
         code("import json\njson.loads('{')", "c", tags=["raises-exception"]),
-        code("from ipywidgets import IntSlider\nIntSlider(3)", "d"),
+        code(f"display({{'text/plain': 'a slider', {WIDGET_VIEW!r}: {{}}}}, raw=True)", "d"),
     )
     assert refresh(path)
     first = read(path)
@@ -521,7 +545,7 @@ def test_a_run_keeps_what_it_must_and_a_second_run_changes_nothing(folder):
     assert cell(first, "a").outputs[0].text == "['try.ipynb']\n"
     assert cell(first, "c").outputs[0].ename == "JSONDecodeError"
     assert TRACES(first) == []
-    assert cell(first, "d").outputs[0].data == {"text/plain": "IntSlider(value=3)"}
+    assert cell(first, "d").outputs[0].data == {"text/plain": "a slider"}
     assert not refresh(path)
     assert refresh(path, timing=True)
     assert cell(read(path), "b").outputs != cell(first, "b").outputs

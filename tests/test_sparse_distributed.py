@@ -111,7 +111,7 @@ def everything(rank):
     for wrong in range(RANKS):
         notes[f"wrong shape in {wrong}"] = outcome(shared, x[1:] if rank == wrong else x)
         notes[f"other x in {wrong}"] = outcome(shared, x + 1 if rank == wrong else x)
-        other = prepare_hessian(f, x, method="star" if rank == wrong else "distance2")
+        other = prepare_hessian(f, x, method="acyclic" if rank == wrong else "distance2")
         notes[f"other colours in {wrong}"] = outcome(distribute, other)
         notes[f"after mistake {wrong}"] = torch.equal(shared(x).to_dense(), prepared(x).to_dense())
     two = outcome(shared, x[:, 1:] if rank else x)

@@ -3,6 +3,7 @@
 ``python tools/notebooks.py outputs [name ...]`` runs notebooks again and keeps the outputs that
 changed; ``make outputs`` calls it. ``python tools/notebooks.py normalise [file ...]`` runs nothing
 and takes out what an editor or a run left in the files; ``make format`` calls it.
+``python tools/notebooks.py stubs [name ...]`` puts the package's exercises into their cells.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import argparse
 import base64
 import copy
+import importlib
 import os
 import re
 import sys
@@ -158,6 +160,8 @@ def _normalised_outputs(cell: NotebookNode) -> list[NotebookNode]:
             output.metadata.pop(WIDGET_VIEW, None)
             if not output.data:
                 continue
+        if output.output_type == "stream" and _is_erased(output.text):
+            continue
         if output.output_type == "execute_result":
             output.execution_count = cell.execution_count
         if output.output_type == "error":
@@ -175,6 +179,13 @@ def _without_library_frames(traceback: Sequence[str]) -> list[str]:
         elif kept[-1:] != [LIBRARY_FRAMES]:
             kept.append(LIBRARY_FRAMES)
     return kept
+
+
+def _is_erased(text: str) -> bool:
+    """Whether nothing is left to see of a text that writes over itself, as a progress bar does."""
+    return "\r" in text and not any(
+        line.rstrip("\r").rpartition("\r")[2].strip() for line in text.split("\n")
+    )
 
 
 def merge_streams(outputs: Sequence[NotebookNode]) -> list[NotebookNode]:
@@ -254,9 +265,9 @@ def _picture(cell: NotebookNode) -> tuple[str, bytes]:
         data = output.get("data", {})
         if "image/png" in data:
             return ".png", base64.b64decode(data["image/png"])
-        svg = re.search(r"<svg.*?</svg>", data.get("text/html", ""), re.DOTALL)
-        if svg:
-            return ".svg", (svg[0] + "\n").encode()
+        image = re.search(r'"data:image/svg\+xml;base64,([^"]*)"', data.get("text/html", ""))
+        if image:
+            return ".svg", base64.b64decode(image[1]) + b"\n"
     raise NotebookFailed(f"the cell {cell.get('id')!r} is to give a figure but shows no picture")
 
 
@@ -303,6 +314,27 @@ def normalise_file(path: Path) -> bool:
     return write(normalise(nb), path)
 
 
+def put_stubs(path: Path) -> bool:
+    """Put the package's untouched exercises into a notebook, and return whether it changed.
+
+    Only what stands above ``exNN.name.check(`` in an exercise's cell is replaced; no cell runs.
+    """
+    from autodiff_course.exercises.framework import exercises_in
+
+    module = importlib.import_module(f"autodiff_course.exercises.ex{path.name[:2]}")
+    nb = read(path)
+    for one in exercises_in(module):
+        call = f"{module.__name__.rpartition('.')[2]}.{one.name}.check("
+        for cell in nb.cells:
+            if cell.cell_type == "code" and call in cell.source:
+                above, found, below = cell.source.partition(call)
+                imports = re.findall(r"^(?:from|import) .*$", above, flags=re.MULTILINE)
+                head = "\n".join(imports) + "\n\n\n" if imports else ""
+                gap = "\n\n\n" if one.asks_for_function else "\n\n"
+                cell.source = head + one.stub + gap + found + below
+    return write(nb, path)
+
+
 def _for_each(paths: Sequence[Path], change: Callable[[Path], bool]) -> int:
     """Change each file, say what became of it, and return the exit status."""
     status = 0
@@ -326,8 +358,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     outputs.add_argument("--timing", action="store_true", help="also refresh timing cells")
     normal = commands.add_parser("normalise", help="take out what an editor or a run left")
     normal.add_argument("files", nargs="*", type=Path, help="without any, all notebooks")
+    stubs = commands.add_parser("stubs", help="put the package's exercises into their cells")
+    stubs.add_argument("names", nargs="*", help="a number or name; without any, all notebooks")
     options = parser.parse_args(arguments)
 
+    if options.command == "stubs":
+        return _for_each(chosen(options.names), put_stubs)
     if options.command == "normalise":
         return _for_each(options.files or course_notebooks(), normalise_file)
     return _for_each(chosen(options.names), partial(refresh, timing=options.timing))

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 __all__ = [
     "AdaptiveStep",
@@ -26,8 +26,8 @@ __all__ = [
     "descend",
 ]
 
-# A rule in use: the step to take, from the number of the iteration, the value and the gradient.
-NextStep = Callable[[int, float, Tensor], float]
+# A rule in use: the step, from the number of the iteration, the value, the gradient's length.
+NextStep = Callable[[int, float, float], float]
 
 
 def _check_positive(settings, *names) -> None:
@@ -56,7 +56,7 @@ class FixedStep:
 
     def start(self) -> NextStep:
         """Return the rule for one run."""
-        return lambda number, value, gradient: self.step
+        return lambda number, value, length: self.step
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class AdaptiveStep:
         """Return the rule for one run; it remembers the step and the last value."""
         step, before = self.step, math.nan
 
-        def next_step(number: int, value: float, gradient: Tensor) -> float:
+        def next_step(number: int, value: float, length: float) -> float:
             nonlocal step, before
             if number > 0:
                 step *= self.grow if value < before else self.shrink
@@ -106,7 +106,7 @@ class PolyakStep:
     Parameters
     ----------
     best : float, optional
-        The least value of the function.
+        The least value of the function. Where a value is below it, the step is 0.
 
     References
     ----------
@@ -118,7 +118,8 @@ class PolyakStep:
 
     def start(self) -> NextStep:
         """Return the rule for one run."""
-        return lambda number, value, gradient: (value - self.best) / gradient.square().sum().item()
+        # Divided twice, since the square of a short length may be 0.
+        return lambda number, value, length: max(value - self.best, 0.0) / length / length
 
 
 @dataclass(frozen=True)
@@ -146,9 +147,9 @@ class DecayingStep:
     def start(self) -> NextStep:
         """Return the rule for one run."""
 
-        def next_step(number: int, value: float, gradient: Tensor) -> float:
+        def next_step(number: int, value: float, length: float) -> float:
             step = self.c / (number + 1) ** self.power
-            return step / gradient.norm().item() if self.normalised else step
+            return step / length if self.normalised else step
 
         return next_step
 
@@ -189,8 +190,8 @@ class Result:
     value : float
         The function there.
     reason : str
-        "target", "rule" (`stop_when`), "iterations", "not finite", "gradient is zero", or
-        "interrupted".
+        "target", "rule" (`stop_when`), "iterations", "stalled" (a step that changes no bit of the
+        iterate), "gradient is zero", "not finite", or "interrupted".
     iterations, evaluations : int
         Moves made, and values with gradients computed. The two differ by the start, and by the line
         search of an optimiser that has one.
@@ -260,6 +261,8 @@ def descend(
     """
     if not (isinstance(start, Tensor) and start.is_floating_point()):
         raise TypeError(f"start must be a tensor of a floating dtype, got {_kind(start)}")
+    if not isinstance(max_iterations, int) or max_iterations < 0:
+        raise ValueError(f"max_iterations must be 0 or a positive int, got {max_iterations!r}")
     evaluate = _Evaluation(f)
     x = start.detach().clone()
     move = _mover(method, x, evaluate)
@@ -275,7 +278,11 @@ def descend(
                 reason = found
                 break
             if number < max_iterations:
+                before = x
                 x, step = move(number, x, value, gradient)
+                if torch.equal(x, before):
+                    reason = "stalled"
+                    break
                 steps.append(step)
     except KeyboardInterrupt:
         if not rows:
@@ -287,7 +294,7 @@ def descend(
 
 
 def _history(rows, steps) -> History:
-    steps = (steps + [math.nan])[: len(rows)]
+    steps = steps[: len(rows) - 1] + [math.nan]  # an interrupt may come after a step was noted
     value, *tensors = zip(*rows, strict=True)
     kept = tensors[0][0] is not None
     return History(
@@ -296,13 +303,14 @@ def _history(rows, steps) -> History:
 
 
 def _reason(x, value, gradient, target, stop_when) -> str:
-    if not (math.isfinite(value) and gradient.isfinite().all()):
+    length = gradient.norm().item()
+    if not (math.isfinite(value) and math.isfinite(length)):
         return "not finite"
     if target is not None and value < target:
         return "target"
     if stop_when is not None and stop_when(x, value, gradient):
         return "rule"
-    return "" if gradient.any() else "gradient is zero"
+    return "" if length else "gradient is zero"
 
 
 class _Evaluation:
@@ -330,7 +338,7 @@ def _mover(method, start, evaluate):
         next_step = method.start()
 
         def move(number, x, value, gradient):
-            step = next_step(number, value, gradient)
+            step = next_step(number, value, gradient.norm().item())
             return x - step * gradient, step
 
         return move

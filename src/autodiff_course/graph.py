@@ -364,6 +364,9 @@ class OperationCounts(NamedTuple):
         Operations of the function itself (nodes that are not inputs).
     edges : int
         Edges, each visited once by either sweep.
+    local_rules : int
+        What the local derivatives cost beyond the function: 1 for ``sin`` (a cosine), 2 for ``cos``
+        (a sine and its sign), 0 for ``+`` and ``*``, whose rules use what is there already.
     forward_multiplications, forward_additions : int
         Of one forward sweep. A tangent that is 0 is multiplied like any other.
     reverse_multiplications, reverse_additions : int
@@ -372,6 +375,7 @@ class OperationCounts(NamedTuple):
 
     operations: int
     edges: int
+    local_rules: int
     forward_multiplications: int
     forward_additions: int
     reverse_multiplications: int
@@ -698,6 +702,30 @@ def _unlink(linked):
     return tuple(items)
 
 
+# Operations of each local derivative, by operand, as the rules above compute them.
+_RULE_COSTS = {
+    "/": (1, 2),
+    "**": (3, 2),
+    "abs": (1,),
+    "log": (1,),
+    "sqrt": (1,),
+    "sin": (1,),
+    "cos": (2,),
+    "tanh": (2,),
+}
+
+
+def _rule_cost(node):
+    costs = _RULE_COSTS.get(node.operation)
+    if costs is None:
+        return 0
+    return sum(
+        cost
+        for cost, operand in zip(costs, node.operands, strict=True)
+        if isinstance(operand, Scalar)
+    )
+
+
 def count_operations(output: Scalar) -> OperationCounts:
     """Count what evaluating `output` and one sweep in either direction cost.
 
@@ -709,7 +737,8 @@ def count_operations(output: Scalar) -> OperationCounts:
     Returns
     -------
     OperationCounts
-        Exact counts. Those of the local derivatives, computed with the function, are not included.
+        Exact counts. The function, its local rules and one sweep together are what a derivative
+        costs; a constant costs nothing.
 
     Raises
     ------
@@ -731,6 +760,7 @@ def count_operations(output: Scalar) -> OperationCounts:
     return OperationCounts(
         operations=operations,
         edges=edges,
+        local_rules=sum(map(_rule_cost, order)),
         forward_multiplications=edges,
         forward_additions=edges - operations,
         reverse_multiplications=edges,

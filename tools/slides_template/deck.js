@@ -29,29 +29,6 @@ window.MathJax = {
   options: { enableMenu: false },
 };
 
-// The still pictures of a stepper, which a page shows one below the other, follow each other in
-// one place. The table below them repeats their captions.
-function playSteps(page) {
-  const figures = [...page.children];
-  const inOneStep = figures.filter((figure) => figure.dataset.step === "0").length;
-  const steps = [];
-  while (figures.length > 0) {
-    const step = document.createElement("div");
-    step.className = "step";
-    step.append(...figures.splice(0, inOneStep));
-    steps.push(step);
-  }
-  steps.forEach((step, number) => {
-    const kind = number === 0 ? "fade-out" : number < steps.length - 1 ? "current-visible" : "fade-in";
-    step.classList.add("fragment", kind);
-    step.dataset.fragmentIndex = Math.max(0, number - 1);
-  });
-  page.replaceWith(...steps);
-  const box = steps[0].parentElement;
-  box.classList.add("steps");
-  box.querySelectorAll(":scope > table").forEach((table) => table.remove());
-}
-
 function setSize(box, { pictures, scale }) {
   box.style.setProperty("--pictures", pictures);
   box.style.setProperty("--scale", scale);
@@ -93,7 +70,6 @@ async function start() {
   await MathJax.startup.promise;
   // A broken image must not keep the deck from starting.
   await Promise.allSettled([...document.images].map((image) => image.decode()));
-  document.querySelectorAll(".fit div:has(> figure[data-step])").forEach(playSteps);
   document.querySelectorAll(".fit").forEach(fit);
   await Reveal.initialize({
     width: WIDTH,

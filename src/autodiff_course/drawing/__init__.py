@@ -7,16 +7,14 @@ alt text and its table. Importing this module loads nothing but the standard lib
 """
 
 from .autograd_graph import draw_autograd
+from .explorer import Explorer, explore, step_through
 from .pictures import Picture, Plot, show
 from .scalar_graph import draw, label_nodes
-from .sliders import explore
-from .stepper import Stepper, Sweep, step_through
 
 __all__ = [
+    "Explorer",
     "Picture",
     "Plot",
-    "Stepper",
-    "Sweep",
     "draw",
     "draw_autograd",
     "explore",

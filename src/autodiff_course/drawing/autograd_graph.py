@@ -47,8 +47,10 @@ def draw_autograd(
     Returns
     -------
     Picture
-        Leaf tensors in blue with square corners, functions of the backward sweep in white, the
-        output with a double border. Arrows run in the direction of the computation.
+        Leaf tensors in blue with square corners, functions of the backward pass in white, the
+        output with a double border. Arrows run as the backward pass does, from the output to each
+        ``AccumulateGrad``, where it ends. A dashed line without an arrow leads to a tensor that a
+        function holds: the leaf whose ``.grad`` it adds to, or one that it has saved.
 
     Raises
     ------
@@ -62,11 +64,11 @@ def draw_autograd(
     >>> import torch
     >>> a = torch.tensor(2.0, requires_grad=True)
     >>> draw_autograd(a * 3, {"a": a})
-    step  node              fed by
-    0     leaf a, shape ()
-    1     AccumulateGrad    0
-    2     MulBackward0      1
-    3     output, shape ()  2
+    step  node              sends to  holds
+    0     output, shape ()  1
+    1     MulBackward0      2
+    2     AccumulateGrad              3
+    3     leaf a, shape ()
     """
     import torch
 
@@ -112,7 +114,11 @@ EDGE_LINE = re.compile(r"\t(\d+) -> (\d+)(.*)")
 
 
 def _autograd_graph(output, names):
-    """Return {number: (kind, [name, shape])} and the edges (source, target, is directed)."""
+    """Return {number: (kind, [name, shape])} and the edges (sender, receiver, is sent).
+
+    Edges run as the backward pass does. Over an edge on which nothing is sent the first node, a
+    function, holds the second, a tensor.
+    """
     # torchviz gets plain keys: a name like w[0] would not survive its DOT source.
     plain = {f"t{i}": name for i, name in enumerate(names)}
     body = _torchviz(output, {key: names[name] for key, name in plain.items()}).body
@@ -123,18 +129,23 @@ def _autograd_graph(output, names):
             key, *shape = label.split("\n ")
             kinds[address], labels[address] = fill, [one_line(plain.get(key, key)), *shape]
     arrows = [match.groups() for match in map(EDGE_LINE.match, body) if match]
-    arrows = [(source, target, "dir=none" not in rest) for source, target, rest in arrows]
-    number = {address: i for i, address in enumerate(_inputs_first(kinds, arrows))}
+    number = {address: i for i, address in enumerate(_output_first(kinds, arrows))}
     nodes = {i: (AUTOGRAD_KINDS[kinds[address]], labels[address]) for address, i in number.items()}
-    return nodes, sorted((number[source], number[target], way) for source, target, way in arrows)
+    edges = []
+    for ends in (arrow[:2] for arrow in arrows):
+        # torchviz draws the computation, whose arrows arrive where the backward pass begins.
+        first, second = (number[end] for end in reversed(ends))
+        is_sent = nodes[first][0] in ("", "output") and nodes[second][0] == ""
+        edges.append((first, second, is_sent))
+    return nodes, sorted(edges)
 
 
-def _inputs_first(nodes, arrows):
+def _output_first(nodes, arrows):
     sorter = TopologicalSorter({node: [] for node in nodes})
-    for source, target, is_directed in arrows:
-        if is_directed:  # a saved output hangs on the function that made it
+    for source, target, rest in arrows:
+        if "dir=none" not in rest:  # a saved tensor hangs on the function that holds it
             sorter.add(target, source)
-    return sorter.static_order()
+    return reversed(list(sorter.static_order()))
 
 
 def _torchviz(output, names):
@@ -153,10 +164,13 @@ def _autograd_label(kind, lines):
 
 
 def _autograd_table(nodes, edges):
-    rows = [["step", "node", "fed by"]]
+    rows = [["step", "node", "sends to", "holds"]]
     for node, (kind, lines) in nodes.items():
-        feeders = sorted(source for source, target, _ in edges if target == node)
-        rows.append([str(node), _autograd_label(kind, lines), ", ".join(map(str, feeders))])
+        receivers, held = (
+            ", ".join(str(end) for start, end, is_sent in edges if start == node and is_sent is way)
+            for way in (True, False)
+        )
+        rows.append([str(node), _autograd_label(kind, lines), receivers, held])
     return table(rows)
 
 
@@ -164,7 +178,7 @@ def _autograd_alt(nodes, edges):
     labels = [_autograd_label(kind, lines) for kind, lines in nodes.values()]
     return (
         f"PyTorch's graph with {len(nodes)} nodes and {len(edges)} edges. "
-        f"From inputs to output: {'; '.join(labels)}."
+        f"As the backward pass runs: {'; '.join(labels)}."
     )
 
 
@@ -183,6 +197,8 @@ def _autograd_dot(nodes, edges):
         label = [name or kind, *(f"shape {size}" for size in shape)]
         style = with_room(label[0]) | styles.get(kind, {})
         dot.node(f"n{node}", dot_label(label), **style)
-    for source, target, is_directed in edges:
-        dot.edge(f"n{source}", f"n{target}", **({} if is_directed else {"dir": "none"}))
+    for start, end, is_sent in edges:
+        # Drawn from right to left, so that the leaves stand on the left as in all other pictures.
+        arrow = {"dir": "back"} if is_sent else {"dir": "none", "style": "dashed"}
+        dot.edge(f"n{end}", f"n{start}", **arrow)
     return dot.source

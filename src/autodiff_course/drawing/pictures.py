@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import html
 import io
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import matplotlib.figure
 
 __all__ = ["Picture", "Plot", "show"]
-
-
-def widget_formats(widget) -> dict:
-    """Return what a cell shows for a widget of ipywidgets, as format → content."""
-    if hasattr(widget, "_repr_mimebundle_"):
-        return widget._repr_mimebundle_()
-    # ipywidgets 7, which Colab has, shows its widgets itself and never returns this.
-    view = {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}
-    return {"application/vnd.jupyter.widget-view+json": view}
 
 
 @dataclass(frozen=True)
@@ -34,6 +27,8 @@ class Picture:
         What the picture shows, in words.
     text : str
         The same graph as a table.
+    graph : Scalar or sequence of Scalar, optional
+        The graph that is drawn, where it is one of Scalars.
 
     Notes
     -----
@@ -43,13 +38,24 @@ class Picture:
     svg: str | None
     alt: str
     text: str
+    graph: Any = field(default=None, repr=False, compare=False)
 
     @property
     def html(self) -> str:
-        """The picture as an HTML element; the table where there is no picture."""
+        """The picture as an ``<img>`` that holds it; the table where there is no picture."""
         if self.svg is None:
             return f"<pre>{html.escape(self.text)}</pre>"
-        return f'<div style="overflow-x:auto">{self.svg}</div>'
+        style = "max-width:100%;height:auto"
+        return f'<img src="{self._address}" alt="{html.escape(self.alt)}" style="{style}">'
+
+    @property
+    def _address(self):
+        # As an image, because pages that show notebooks of strangers, GitHub among them, take an
+        # <svg> out of an output and leave an <img>. Base64 is what such pages let pass. Inside an
+        # image nothing reads the title and the description; the alt text stands outside.
+        svg = re.sub(r"<(title|desc)>.*?</\1>", "", self.svg, flags=re.DOTALL)
+        svg = re.sub(r' (role|aria-label|style)="[^"]*"', "", svg)
+        return f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
 
     def __repr__(self) -> str:
         return self.text

@@ -19,6 +19,9 @@ PALE_BLUE, PALE_VERMILION, PALE_GREEN, PAPER = "#E3F0F9", "#FBE6D8", "#DDF2EA", 
 # Graphviz measures text with Arial's widths; each of these is as wide or narrower.
 FONTS = "Arial, Helvetica, 'Liberation Sans', sans-serif"
 
+# In points: 14.7 pixels at the picture's own size, so that it can be read from the last row.
+FONT_SIZE = "11"
+
 GRAPH_STYLE = {"rankdir": "LR", "bgcolor": PAPER, "pad": "0.15", "ranksep": "0.55"}
 NODE_STYLE = {
     "shape": "box",
@@ -26,11 +29,11 @@ NODE_STYLE = {
     "fillcolor": PAPER,
     "color": INK,
     "fontname": "Arial",
-    "fontsize": "11",
+    "fontsize": FONT_SIZE,
     "fontcolor": INK,
     "margin": "0.14,0.07",
 }
-EDGE_STYLE = {"color": INK, "fontname": "Arial", "fontsize": "10", "arrowsize": "0.7"}
+EDGE_STYLE = {"color": INK, "fontname": "Arial", "fontsize": FONT_SIZE, "arrowsize": "0.7"}
 INPUT_STYLE = {"style": "filled", "fillcolor": PALE_BLUE, "color": BLUE}
 OUTPUT_STYLE = {"peripheries": "2"}
 HIGHLIGHTED_NODE = {"fillcolor": PALE_VERMILION, "color": VERMILION, "penwidth": "2.5"}
@@ -76,20 +79,27 @@ def _render_with_system_dot(dot_source):
 
 
 def _finish(svg, alt, text):
-    """Make Graphviz's SVG fit for a page: named, described, scalable, without its identifiers."""
+    """Make Graphviz's SVG fit for a page: named, described, scalable, small."""
     ElementTree.register_namespace("", SVG)
     root = ElementTree.fromstring(re.sub(r"<!DOCTYPE[^>]*>", "", svg))
     for element in list(root.iter()):
-        # Two pictures on a page would share these.
-        element.attrib.pop("id", None)
         for child in element.findall(f"{{{SVG}}}title"):
             element.remove(child)
+        element.tail = None
         if element.tag == f"{{{SVG}}}text":
             _style_text(element)
-    for node in root.iterfind(f".//{{{SVG}}}g[@class='node']"):
-        heading = node.find(f"{{{SVG}}}text")
-        if heading is not None:
-            heading.set("font-weight", "600")
+        else:
+            element.text = None
+    for graph in root.iterfind(f"{{{SVG}}}g"):
+        graph.attrib |= {"font-family": FONTS, "font-size": FONT_SIZE, "text-anchor": "middle"}
+        # Graphviz mixes nodes and edges; a page that knows the graph finds them by their order.
+        graph[:] = sorted(graph, key=_place)
+    for element in root.iter():
+        element.attrib.pop("id", None)  # two pictures on a page would share it
+        for name in element.attrib.keys() & {"points", "d", "x", "y"}:
+            element.set(name, _rounded(element.get(name)))
+        if element.tag == f"{{{SVG}}}g" and element.get("class") == "node":
+            _make_boxes(element)
     root.set("role", "img")
     root.set("aria-label", alt)
     root.set("style", "max-width:100%;height:auto")
@@ -100,10 +110,44 @@ def _finish(svg, alt, text):
     return ElementTree.tostring(root, encoding="unicode")
 
 
+def _place(group):
+    kinds = {"node": 1, "edge": 2}
+    number = re.sub(r"\D", "", group.get("id", ""))
+    return kinds.get(group.get("class"), 0), int(number or 0)
+
+
+def _rounded(numbers):
+    # A tenth of a point is finer than what a screen shows.
+    return re.sub(r"-?\d+\.\d+", lambda match: f"{float(match[0]):.1f}".removesuffix(".0"), numbers)
+
+
+def _make_boxes(node):
+    """Turn a node's polygons and paths into rectangles, which say the same in fewer words."""
+    heading = node.find(f"{{{SVG}}}text")
+    if heading is not None:
+        heading.set("font-weight", "600")
+    for shape in node:
+        kind = shape.tag.removeprefix(f"{{{SVG}}}")
+        corners = shape.attrib.pop({"polygon": "points", "path": "d"}.get(kind, ""), None)
+        if corners is None:
+            continue
+        numbers = list(map(float, re.findall(r"-?[\d.]+", corners)))
+        left, top = min(numbers[::2]), min(numbers[1::2])
+        width, height = max(numbers[::2]) - left, max(numbers[1::2]) - top
+        box = {"x": left, "y": top, "width": width, "height": height}
+        box |= {"rx": 6} if kind == "path" else {}
+        shape.tag = f"{{{SVG}}}rect"
+        shape.attrib |= {name: f"{number:.4g}" for name, number in box.items()}
+
+
 def _style_text(element):
-    element.set("font-family", FONTS)
+    for name in ("font-family", "font-size", "text-anchor"):
+        element.attrib.pop(name, None)
+    if "  " not in element.text.strip():
+        element.attrib.pop("{http://www.w3.org/XML/1998/namespace}space", None)
+        element.text = element.text.strip()
     for word, color in (("tangent", "#00567F"), ("adjoint", "#A34700")):
-        if (element.text or "").startswith(word):
+        if element.text.startswith(word):
             element.set("fill", color)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import chain
 from typing import Any
 
@@ -74,6 +75,24 @@ def draw(
     b     input    1
     c     a + b    3      ∂c/∂a = 1, ∂c/∂b = 1
     """
+    return _picture(output, highlight, values, tangents, adjoints, alt, {})
+
+
+def draw_with_room(output, *, values=None, tangents=None, adjoints=None, alt=None) -> Picture:
+    """Draw as `draw` does, with room for numbers that are longer and for lines that are added."""
+    room = {"graph_attr": {"nodesep": "0.5"}, "node_attr": {"width": "0.95"}}
+    return _picture(output, (), values, tangents, adjoints, alt, room)
+
+
+def table_rows(output, **columns) -> list[list[str]]:
+    """Return the rows of the table of a graph, its heading first; columns as for `draw`."""
+    nodes = topological_order(output)
+    columns = {"values": {node: node.value for node in nodes}} | columns
+    columns = {name.removesuffix("s"): filled for name, filled in columns.items()}
+    return _scalar_rows(nodes, label_nodes(nodes), columns)
+
+
+def _picture(output, highlight, values, tangents, adjoints, alt, room):
     nodes = topological_order(output)
     outputs = (output,) if isinstance(output, Scalar) else tuple(output)
     if len(nodes) > MOST_NODES:
@@ -85,9 +104,12 @@ def draw(
     columns = {name: filled for name, filled in columns.items() if filled is not None}
     marked = set(_marked(highlight))
     in_words = _marked_in_words(nodes, labels, marked)
-    text = _scalar_table(nodes, labels, columns) + (f"\n{in_words}" if in_words else "")
+    text = table(_scalar_rows(nodes, labels, columns)) + (f"\n{in_words}" if in_words else "")
     alt = alt or f"{_scalar_alt(nodes, outputs, labels, columns)} {in_words}".strip()
-    return picture_of(lambda: _scalar_dot(nodes, outputs, labels, columns, marked), alt, text)
+    picture = picture_of(
+        lambda: _scalar_dot(nodes, outputs, labels, columns, marked, room), alt, text
+    )
+    return replace(picture, graph=output)
 
 
 def label_nodes(nodes: Iterable[Scalar]) -> dict[Scalar, str]:
@@ -105,10 +127,15 @@ def label_nodes(nodes: Iterable[Scalar]) -> dict[Scalar, str]:
     return {node: one_line(node.name) if node.name else next(fresh) for node in nodes}
 
 
-def _scalar_dot(nodes, outputs, labels, columns, marked):
+def _scalar_dot(nodes, outputs, labels, columns, marked, room):
     import graphviz
 
-    dot = graphviz.Digraph(graph_attr=GRAPH_STYLE, node_attr=NODE_STYLE, edge_attr=EDGE_STYLE)
+    dot = graphviz.Digraph(
+        # Operands in the order in which they are read: the first one on top.
+        graph_attr=GRAPH_STYLE | {"ordering": "in"} | room.get("graph_attr", {}),
+        node_attr=NODE_STYLE | room.get("node_attr", {}),
+        edge_attr=EDGE_STYLE,
+    )
     identity = {node: f"n{i}" for i, node in enumerate(nodes)}
     for node in nodes:
         heading = f"{labels[node]} = {formula(node, labels)}" if node.parents else labels[node]
@@ -116,12 +143,15 @@ def _scalar_dot(nodes, outputs, labels, columns, marked):
         style = {} if node.parents else dict(INPUT_STYLE)
         style |= OUTPUT_STYLE if node in outputs else {}
         style |= HIGHLIGHTED_NODE if node in marked else {}
-        dot.node(identity[node], dot_label(lines), **with_room(lines[0]), **style)
-    for edge in chain.from_iterable(map(_edges_into, nodes)):
+        dot.node(
+            identity[node], dot_label(lines), id=identity[node], **with_room(lines[0]), **style
+        )
+    for number, edge in enumerate(chain.from_iterable(map(_edges_into, nodes))):
         style = HIGHLIGHTED_EDGE if edge in marked else {}
         # The spaces keep the label off the line that it belongs to.
         label = dot_label([f" {_derivative(edge, labels, columns['value'])} "])
-        dot.edge(identity[edge.parent], identity[edge.child], label=label, **style)
+        ends = identity[edge.parent], identity[edge.child]
+        dot.edge(*ends, label=label, id=f"e{number}", **style)
     return dot.source
 
 
@@ -183,7 +213,7 @@ def number_text(value):
     return "?" if value is None else f"{float(value):z.4g}"
 
 
-def _scalar_table(nodes, labels, columns):
+def _scalar_rows(nodes, labels, columns):
     rows = [["node", "made by", *columns, "local derivatives"]]
     for node in nodes:
         made_by = formula(node, labels) if node.parents else "input"
@@ -191,7 +221,7 @@ def _scalar_table(nodes, labels, columns):
         edges = _edges_into(node)
         derivatives = ", ".join(_derivative(edge, labels, columns["value"]) for edge in edges)
         rows.append([labels[node], made_by, *filled, derivatives])
-    return table(rows)
+    return rows
 
 
 def _scalar_alt(nodes, outputs, labels, columns):

@@ -1,124 +1,252 @@
-"""Exercises of notebook 01, computational graphs: from hand-held derivatives to fresh gradients."""
+"""Exercises of notebook 01, computational graphs: the rules, the order, the sweep, and its faults.
+
+Everything but the last exercise runs without torch.
+"""
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
-from autodiff_course.graph import Scalar, paths, topological_order
-
-from .framework import case, exercise
+from .drills import Problem, drill
+from .framework import Exercise, case, exercise
+from .graphs01 import (
+    Node,
+    add_along,
+    complaint_about_order,
+    e_graph,
+    forgets_the_seed,
+    hurries,
+    overwrites,
+    random_graph,
+    single,
+    sums,
+    tower,
+    walks_forward,
+    z_graph,
+)
 
 __all__ = [
     "count_paths",
-    "fresh_gradients",
-    "local_derivatives",
+    "drill_adjoint",
+    "drill_local_derivative",
+    "drill_paths",
+    "factored",
+    "faulty_sweeps",
+    "find_fault",
+    "power",
+    "quotient",
+    "reverse_sweep",
+    "separate_gradients",
+    "sine",
     "sum_over_paths",
-    "two_derivatives",
+    "topological_order",
 ]
 
-
-# 1. Two derivatives by hand
-
-
-@exercise
-def two_derivatives():
-    """Differentiate e = (a + b)(b + 1) by hand: (∂e/∂a, ∂e/∂b) at a = -1, b = 3."""
-    a, b = -1.0, 3.0
-    c, d = a + b, b + 1
-    through_c = 1.0 * d  # ∂c/∂a = ∂c/∂b = 1, ∂e/∂c = d
-    through_d = 1.0 * c  # ∂d/∂b = 1, ∂e/∂d = c
-    return through_c, through_c + through_d
+# What the notebook shows of `find_fault`: three sweeps, each with one fault.
+faulty_sweeps = {"A": hurries, "B": overwrites, "C": forgets_the_seed}
 
 
-@two_derivatives.mistake("One path from b is lost: b also reaches e through d. Add both paths.")
-def _only_through_c():
-    return 4.0, 4.0
+# 1. The rules of three operations
 
 
-@two_derivatives.mistake("One path from b is lost: b also reaches e through c. Add both paths.")
-def _only_through_d():
-    return 4.0, 2.0
-
-
-@two_derivatives.mistake(
-    "The right numbers for the wrong inputs: the derivative with respect to a comes first."
+@exercise(
+    minutes=2,
+    insight="A rule knows one operation and nothing else.",
+    uses="import math",
 )
-def _other_input_first():
-    return 6.0, 4.0
-
-
-@two_derivatives.mistake("That is the gradient at a = 2, b = 1. Here a = -1 and b = 3.")
-def _at_the_other_point():
-    return 2.0, 5.0
-
-
-@two_derivatives.mistake("The derivative of the product c·d by c is the other factor, d.")
-def _own_factor():
-    return 2.0, 6.0
-
-
-two_derivatives.add_hints(
-    "Write the numbers at the nodes first: what are c = a + b and d = b + 1 at this point?",
-    "The derivative on the edge from c to e is d, and the one on the edge from d to e is c.",
-    "Multiply along each path and add over the paths. a has one path to e, b has two.",
-)
-
-
-# 2. Local derivatives of a quotient
-
-
-@exercise
-def local_derivatives(x, y):
-    """Return the two local derivatives of x / y, as floats: by x, then by y.
+def sine(x):
+    """Return sin(x) and its local derivative, as a pair of floats.
 
     Examples
     --------
-    >>> local_derivatives(6.0, 2.0)
-    (0.5, -1.5)
+    >>> sine(0.0)
+    (0.0, 1.0)
     """
-    return 1 / y, -x / y**2
+    return math.sin(x), math.cos(x)
 
 
-@local_derivatives.cases
+@sine.cases
+def _angles():
+    return [case(0.0), case(1.0), case(-2.5), case(10.0)]
+
+
+@sine.random_cases
+def _more_angles(random):
+    return [case(random.uniform(-5.0, 5.0))]
+
+
+@sine.mistake("The sign is wrong: the sine rises at 0, so its slope there is +1.")
+def _minus_cosine(x):
+    return math.sin(x), -math.cos(x)
+
+
+@sine.mistake("The two are swapped: the value comes first, its derivative second.")
+def _slope_first(x):
+    return math.cos(x), math.sin(x)
+
+
+@sine.mistake("That is the rule of the cosine.")
+def _cosine(x):
+    return math.cos(x), -math.sin(x)
+
+
+@sine.mistake("`math.sin` takes radians, and so does the derivative: nothing is to be converted.")
+def _degrees(x):
+    return math.sin(math.radians(x)), math.cos(math.radians(x))
+
+
+@sine.mistake("The derivative of the sine is not the sine.")
+def _sine_twice(x):
+    return math.sin(x), math.sin(x)
+
+
+sine.add_hints(
+    "What is the slope of the sine at 0, where it rises at 45 degrees, and at its top?",
+    "The derivative of the sine is the cosine. `math` has both.",
+)
+
+
+@exercise(minutes=4, insight="One number per operand: the rule of an operation with two operands.")
+def quotient(x, y):
+    """Return x / y and its two local derivatives, as three floats: the value, by x, by y.
+
+    Examples
+    --------
+    >>> quotient(6.0, 2.0)
+    (3.0, 0.5, -1.5)
+    """
+    return x / y, 1 / y, -x / y**2
+
+
+@quotient.cases
 def _quotients():
     return [case(6.0, 2.0), case(1.0, -4.0), case(-3.0, 0.5), case(0.0, 5.0)]
 
 
-@local_derivatives.mistake("The minus sign is lost: x / y shrinks when a positive y grows.")
+@quotient.random_cases
+def _more_quotients(random):
+    return [case(random.uniform(-3.0, 3.0), random.uniform(0.5, 3.0))]
+
+
+@quotient.mistake("The minus sign is lost: x / y shrinks when a positive y grows.")
 def _no_minus(x, y):
-    return 1 / y, x / y**2
+    return x / y, 1 / y, x / y**2
 
 
-@local_derivatives.mistake("The two are swapped: the derivative with respect to x comes first.")
+@quotient.mistake("The last two are swapped: the derivative with respect to x comes first.")
 def _y_first(x, y):
-    return -x / y**2, 1 / y
+    return x / y, -x / y**2, 1 / y
 
 
-@local_derivatives.mistake("The square is lost: 1 / y has the derivative -1 / y².")
+@quotient.mistake("The square is lost: 1 / y has the derivative -1 / y².")
 def _no_square(x, y):
-    return 1 / y, -x / y
+    return x / y, 1 / y, -x / y
 
 
-@local_derivatives.mistake("Those are the local derivatives of the product x·y.")
+@quotient.mistake("Those are the local derivatives of the product x·y.")
 def _of_the_product(x, y):
-    return y, x
+    return x / y, y, x
 
 
-@local_derivatives.mistake("The factor x is lost: x / y is x times 1 / y.")
+@quotient.mistake("The factor x is lost: x / y is x times 1 / y.")
 def _no_factor(x, y):
-    return 1 / y, -1 / y**2
+    return x / y, 1 / y, -1 / y**2
 
 
-local_derivatives.add_hints(
+@quotient.mistake("The value itself comes first, then the two local derivatives.")
+def _no_value(x, y):
+    return 1 / y, -x / y**2
+
+
+quotient.add_hints(
     "Hold y fixed: x / y is then x times a constant.",
     "Hold x fixed: x / y is x times the power y⁻¹.",
 )
 
 
-# 3. Multiply along a path, add over paths
+@exercise(minutes=3, insight="The exponent is a constant here, so it needs no edge.")
+def power(x, n):
+    """Return x to the power n and its local derivative by x, as two floats; n is a constant.
+
+    Examples
+    --------
+    >>> power(2.0, 3)
+    (8.0, 12.0)
+    """
+    return x**n, n * x ** (n - 1)
 
 
-@exercise
+@power.cases
+def _powers():
+    return [case(2.0, 3), case(3.0, 2), case(-1.5, 2), case(0.0, 2), case(5.0, 1), case(4.0, 0.5)]
+
+
+@power.random_cases
+def _more_powers(random):
+    return [case(random.uniform(0.5, 2.0), random.choice([-2, -1, 4, 5]))]
+
+
+@power.mistake("The exponent comes down as a factor *and* falls by one.")
+def _exponent_stays(x, n):
+    return x**n, n * x**n
+
+
+@power.mistake("The factor n is lost: the exponent comes down as a factor.")
+def _factor_lost(x, n):
+    return x**n, x ** (n - 1)
+
+
+@power.mistake("That is right for a square alone: the exponent is n.")
+def _always_a_square(x, n):
+    return x**n, 2 * x
+
+
+@power.mistake("n is a constant: only the derivative by x is asked, not the one by n.")
+def _by_the_exponent(x, n):
+    return x**n, x**n * math.log(abs(x) or 1.0)
+
+
+@power.mistake("The value itself comes first, then the local derivative.")
+def _slope_alone(x, n):
+    return n * x ** (n - 1)
+
+
+power.add_hints(
+    "The promise of this notebook is the case n = 2: the derivative of x² is 2x.",
+    "For x³ it is 3x². What became of the exponent?",
+)
+
+
+@drill
+def drill_local_derivative(random):
+    """Ask for the number on one edge."""
+    c, d = random.sample(range(2, 10), 2)
+    return random.choice(
+        [
+            Problem(
+                f"p = c · d with c = {c} and d = {d}. Which number stands on the edge from c to p?",
+                d,
+                f"A product passes on a change of one factor times the other factor, d = {d}.",
+            ),
+            Problem(
+                f"s = c - d with c = {c} and d = {d}. Which number stands on the edge from d to s?",
+                -1,
+                "If d grows by a little, c - d falls by as much, wherever you are.",
+            ),
+            Problem(
+                f"q = c² with c = {c}. Which number stands on the edge from c to q?",
+                2 * c,
+                f"The slope of c² is 2c = {2 * c}.",
+            ),
+        ]
+    )
+
+
+# 2. Multiply along a path, add over paths
+
+
+@exercise(minutes=5, insight="No path at all makes an empty sum, which is 0.")
 def sum_over_paths(paths):
     """Return a derivative, given each path as the list of the local derivatives on its edges.
 
@@ -204,210 +332,615 @@ sum_over_paths.add_hints(
 )
 
 
-# 4. Count paths without walking along them
+# 3. Factoring
 
 
-@exercise(seconds=2.0)
-def count_paths(source, target):
-    """Return the number of paths from source to target, two Scalars, in one sweep.
+@exercise(
+    minutes=4,
+    seconds=2.0,
+    insight="Fifteen stages of three edges are 3^15 paths, and 45 numbers to look at.",
+)
+def factored(stages):
+    """Return the sum over all paths through a chain of stages, without listing the paths.
 
-    A node used twice by the same operation counts twice. From a node to itself leads one path,
-    the one without edges.
+    A stage is the list of the local derivatives on its parallel edges; a path takes one edge of
+    each stage. A chain without any stage is a node itself, and the derivative is 1.
 
     Examples
     --------
-    >>> x = Scalar(3.0)
-    >>> count_paths(x, x * x)
+    >>> factored([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+    90.0
+    """
+    return math.prod((sum(stage) for stage in stages), start=1.0)
+
+
+# Not more: a list made in C alone, as by `itertools`, cannot be stopped before its end.
+_TOO_MANY = "Here are 3^15 paths, too many to visit. What do all paths through one node share?"
+
+
+@factored.cases
+def _chains():
+    return [
+        case([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]),
+        case([[2.0, 5.0]]),
+        case([[1.0, -3.0], [0.5], [2.0, 2.0, 3.0]]),
+        case([]),
+        case([[0.5, 0.25, 0.125]] * 15, label="15 stages of 3 edges", too_slow=_TOO_MANY),
+    ]
+
+
+@factored.mistake("It is the other way round: add within a stage, multiply over the stages.")
+def _multiply_within(stages):
+    return sum(math.prod(stage) for stage in stages)
+
+
+@factored.mistake("The numbers are all added. A path goes through every stage: multiply these.")
+def _add_everything(stages):
+    return sum(map(sum, stages))
+
+
+@factored.mistake("The numbers are all multiplied. A path takes *one* edge of each stage.")
+def _multiply_everything(stages):
+    return math.prod(map(math.prod, stages))
+
+
+@factored.mistake("That is the number of paths. What does each of them contribute?")
+def _number_of_paths(stages):
+    return math.prod(map(len, stages))
+
+
+@factored.mistake("Everything is 0. A product has to start with 1, not with 0.")
+def _from_zero(stages):
+    return 0.0
+
+
+factored.add_hints(
+    "At the node between two stages all paths meet. What has come together there?",
+    "(α+β+γ)(δ+ε+ζ) has two factors because the chain has two stages.",
+)
+
+
+@drill
+def drill_paths(random):
+    """Ask for the paths of a chain."""
+    widths = [random.randint(2, 4) for _ in range(random.randint(2, 4))]
+    edges = ", ".join(str(width) for width in widths)
+    return Problem(
+        f"A chain of nodes has {edges} parallel edges in its {len(widths)} stages. "
+        "How many paths lead from its first node to its last?",
+        math.prod(widths),
+        f"Every stage multiplies the choices: {' · '.join(map(str, widths))}. "
+        f"The edges only add up, to {sum(widths)}.",
+    )
+
+
+# 4. The order
+
+
+class _AnyOrder(Exercise):
+    """An exercise for which every order with operands first is right."""
+
+    def agree(self, one, other):
+        lists = [getattr(outcome, "value", None) for outcome in (one, other)]
+        if not all(isinstance(value, (list, tuple)) for value in lists):
+            return super().agree(one, other)
+        mine, true = lists
+        if complaint_about_order(mine, true) or complaint_about_order(true, mine):
+            return list(mine) == list(true)
+        return True
+
+    def _checked(self, answer, seconds, seed):
+        result = super()._checked(answer, seconds, seed)
+        if result.status != "wrong" or result.yours is None:
+            return result
+        told = complaint_about_order(result.yours, result.expected)
+        return replace(result, message=f"{told} {result.mistake}".strip()) if told else result
+
+
+@_AnyOrder
+def topological_order(output):
+    """Return a list of all nodes that `output` depends on, itself included, operands first.
+
+    Every node stands in the list once, after all nodes that it was made from, so that `output`
+    comes last. `node.edges` lists pairs (operand, local derivative).
+
+    Examples
+    --------
+    >>> x = Node(3.0)
+    >>> y = x * x
+    >>> topological_order(y) == [x, y]
+    True
+    """
+    order, seen = [], set()
+
+    def visit(node):
+        if node not in seen:
+            seen.add(node)
+            for operand, _ in node.edges:
+                visit(operand)
+            order.append(node)
+
+    visit(output)
+    return order
+
+
+topological_order.minutes = 10
+topological_order.insight = "Each edge was looked at once, however many paths there are."
+topological_order.next_try = "A list and a loop instead of a function that calls itself."
+
+_VISIT_ONCE = (
+    "Here are 2^60 paths. Remember which nodes you have visited, and visit none of them again."
+)
+
+
+@topological_order.cases
+def _outputs():
+    return [
+        case(single()[-1], label="a single node x"),
+        case(e_graph()[-1], label="e = (a + b) * (b + 1)"),
+        case(z_graph()[-1], label="z = y + y * y, y = x * x"),
+        case(z_graph(hasty=False)[-1], label="z = y * y + y, y = x * x"),
+        case(tower(60)[-1], label="a tower of 60 layers", too_slow=_VISIT_ONCE),
+    ]
+
+
+@topological_order.random_cases
+def _more_outputs(random):
+    return [case(random_graph(random)[-1], label="a random graph")]
+
+
+def _in_preorder(output):
+    order, stack = [], [output]
+    while stack:
+        node = stack.pop()
+        if node not in order:
+            order.append(node)
+            stack += [operand for operand, _ in node.edges]
+    return order
+
+
+@topological_order.mistake("The order is turned round: the output comes last.")
+def _output_first(output):
+    return topological_order.reference(output)[::-1]
+
+
+@topological_order.mistake(
+    "To turn round the order in which a walk from the output *meets* the nodes is not enough. "
+    "Append a node once all its operands are in the list."
+)
+def _preorder_reversed(output):
+    return _in_preorder(output)[::-1]
+
+
+@topological_order.mistake("A node is appended before its operands are. First visit these.")
+def _preorder(output):
+    return _in_preorder(output)
+
+
+@topological_order.mistake(
+    "Nearest to the output first, then turned round: a node can be near by one edge and far by "
+    "another. Append a node once all its operands are in the list."
+)
+def _by_distance(output):
+    order, queue = [], [output]
+    while queue:
+        node = queue.pop(0)
+        if node not in order:
+            order.append(node)
+            queue += [operand for operand, _ in node.edges]
+    return order[::-1]
+
+
+@topological_order.mistake("The output itself belongs to the list too.")
+def _without_output(output):
+    return topological_order.reference(output)[:-1]
+
+
+topological_order.add_hints(
+    "When may a node be appended to the list? When is that certain?",
+    "A function `visit(node)` that first visits the operands and then appends the node.",
+    "Keep a set of visited nodes, and let `visit` return at once for one that is in it.",
+)
+
+
+# 5. The reverse sweep
+
+
+@exercise(
+    minutes=10,
+    insight="One multiplication for each edge, whatever the number of inputs and of paths.",
+    next_try="Count the visits to edges yourself, for the tower of 60 layers.",
+)
+def reverse_sweep(order):
+    """Return a dict of the adjoints of all nodes in `order`, whose last node is the output.
+
+    `order` lists operands first. The adjoint of the output is 1. Then each node, in the right
+    order, sends its adjoint times the local derivative to each operand, which adds it up.
+
+    Examples
+    --------
+    >>> x = Node(3.0)
+    >>> y = x * x
+    >>> reverse_sweep([x, y])[x]
+    6.0
+    """
+    adjoint = dict.fromkeys(order, 0.0)
+    adjoint[order[-1]] = 1.0
+    for node in reversed(order):
+        for operand, local_derivative in node.edges:
+            adjoint[operand] += adjoint[node] * local_derivative
+    return adjoint
+
+
+@reverse_sweep.cases
+def _orders():
+    return [
+        case(single(), label="x alone"),
+        case(e_graph(), label="the order a, b, c, d, e of e = (a + b) * (b + 1)"),
+        case(z_graph(), label="the order x, y, w, z of z = y + w, w = y * y, y = x * x"),
+        case(tower(60), label="a tower of 60 layers"),
+    ]
+
+
+@reverse_sweep.random_cases
+def _more_orders(random):
+    return [case(random_graph(random), label="a random graph")]
+
+
+@reverse_sweep.mistake("What arrived first is lost: an adjoint gets `=` where it needs `+=`.")
+def _overwrites(order):
+    return overwrites(order)
+
+
+@reverse_sweep.mistake("Every adjoint is 0: nobody gave the output its 1.")
+def _no_seed(order):
+    return forgets_the_seed(order)
+
+
+@reverse_sweep.mistake(
+    "Nodes send before everything has arrived at them. Which end of `order` has to begin?"
+)
+def _forward(order):
+    return walks_forward(order)
+
+
+@reverse_sweep.mistake("That counts the paths: the local derivatives are missing.")
+def _without_slopes(order):
+    return add_along(order, lambda adjoint, slope: adjoint)
+
+
+@reverse_sweep.mistake("The sender's adjoint is missing: only the local derivative arrives.")
+def _without_adjoints(order):
+    return add_along(order, lambda adjoint, slope: slope)
+
+
+@reverse_sweep.mistake("Adjoint and local derivative are added. Multiply them.")
+def _added(order):
+    return add_along(order, lambda adjoint, slope: adjoint + slope)
+
+
+@reverse_sweep.mistake("An operation that uses a number twice, as x * x, has two edges to it.")
+def _one_edge_per_operand(order):
+    adjoint = dict.fromkeys(order, 0.0)
+    adjoint[order[-1]] = 1.0
+    for node in reversed(order):
+        for operand, slope in dict(node.edges).items():
+            adjoint[operand] += adjoint[node] * slope
+    return adjoint
+
+
+@reverse_sweep.mistake("That starts with 1 everywhere. Only the output starts with 1.")
+def _ones(order):
+    adjoint = dict.fromkeys(order, 1.0)
+    for node in reversed(order):
+        for operand, slope in node.edges:
+            adjoint[operand] += adjoint[node] * slope
+    return adjoint
+
+
+reverse_sweep.add_hints(
+    "Give every node an adjoint of 0 first, and the output 1.",
+    "Two loops: over the nodes from the output back, and over the edges of each.",
+    "What arrives is added: `+=`.",
+)
+
+
+@drill
+def drill_adjoint(random):
+    """Ask for the adjoint of an input that is used twice."""
+    a, b, k = random.sample(range(1, 6), 3)
+    c, d = a + b, b + k
+    return Problem(
+        f"e = (a + b)(b + {k}) at a = {a}, b = {b}. What is the adjoint of b?",
+        c + d,
+        f"It gets d = {d} over c = a + b, and c = {c} over d = b + {k}: {d} + {c} = {c + d}.",
+    )
+
+
+# 6. Find the fault
+
+
+@exercise(
+    minutes=12,
+    insight="Each test isolates one cause: that is how one tests a library, too.",
+    next_try="Which of your graphs would find a sweep that forgets the second edge of x * x?",
+)
+def find_fault(sweep):
+    """Return what is wrong with a reverse sweep, by trying it on small graphs of your own.
+
+    `sweep` is called as `reverse_sweep` is: with a list of nodes, operands first, and it returns
+    their adjoints. Return "no seed" (the output never gets its 1), "overwrites" (`=` where `+=` is
+    needed), "wrong order" (a node sends before everything has arrived at it), or "right". At most
+    one of the faults is there.
+    """
+    x = Node(3.0)
+    twice = x + x
+    adjoint = sweep([x, twice])
+    if adjoint[twice] != 1.0:
+        return "no seed"
+    if adjoint[x] != 2.0:
+        return "overwrites"
+    y = x * x
+    w = y * y
+    z = y + w
+    return "right" if sweep([x, y, w, z])[x] == 114.0 else "wrong order"
+
+
+def _also_right(order):
+    return reverse_sweep.reference(list(order))
+
+
+@find_fault.cases
+def _sweeps():
+    sweeps = [reverse_sweep.reference, overwrites, forgets_the_seed, hurries, walks_forward]
+    sweeps += [_also_right, sums]
+    return [case(sweep, label=f"sweep number {i}") for i, sweep in enumerate(sweeps, start=1)]
+
+
+@find_fault.mistake("A graph in which no number is used twice cannot tell `=` from `+=`.")
+def _chain_alone(sweep):
+    x = Node(3.0)
+    y = x * 2.0
+    z = y * 5.0
+    adjoint = sweep([x, y, z])
+    if adjoint[z] != 1.0:
+        return "no seed"
+    return "right" if adjoint[x] == 10.0 else "wrong order"
+
+
+@find_fault.mistake(
+    "On e = (a + b)(b + 1) even a sweep that hurries is right by luck. Find a graph in which a "
+    "node can send too early."
+)
+def _e_alone(sweep):
+    a, b = Node(2.0), Node(1.0)
+    c, d = a + b, b + 1.0
+    e = c * d
+    adjoint = sweep([a, b, c, d, e])
+    if adjoint[e] != 1.0:
+        return "no seed"
+    if adjoint[b] == 5.0:
+        return "right"
+    return "overwrites" if adjoint[b] else "wrong order"
+
+
+@find_fault.mistake("Not all sweeps are right: try one on a graph whose adjoints you know.")
+def _trusting(sweep):
+    return "right"
+
+
+find_fault.add_hints(
+    "For each fault, draw the smallest graph on which it shows. Which adjoint is wrong there?",
+    "`x + x` shows a lost contribution whatever the order of the nodes is: there is one sender.",
+    "For the order, a node has to be reached by a short way and by a long one, as y in y + y·y.",
+)
+
+
+# 7. Count paths without walking along them
+
+
+@exercise(
+    minutes=6,
+    seconds=2.0,
+    insight="It is the sweep with every local derivative replaced by 1.",
+)
+def count_paths(source, order):
+    """Return the number of paths from `source` to the last node of `order`.
+
+    `order` lists operands first. A node used twice by one operation counts twice. From a node to
+    itself leads one path, the one without edges; from a node that is not in `order`, none.
+
+    Examples
+    --------
+    >>> x = Node(3.0)
+    >>> count_paths(x, [x, x * x])
     2
     """
     count = {}
-    for node in topological_order(target):  # parents come before children
+    for node in order:
         if node is source:
             count[node] = 1
         else:
-            count[node] = sum(count[parent] for parent in node.parents)
-    return count[target]
-
-
-def _ladder(layers):
-    source = node = Scalar(0.5, name="x")
-    for _ in range(layers):
-        node = node.sin() + node.cos()
-    return source, node
+            count[node] = sum(count[operand] for operand, _ in node.edges)
+    return count[order[-1]]
 
 
 @count_paths.cases
-def _graphs():
-    a, b, x = (Scalar(value, name=name) for value, name in ((2.0, "a"), (1.0, "b"), (3.0, "x")))
-    e = (a + b) * (b + 1)
+def _paths_of_graphs():
+    a, b, c, d, e = e_graph()
+    x, y, w, z = z_graph()
+    ladder, tall = tower(3), tower(40)
     return [
-        case(b, e, label="from b to e = (a + b) * (b + 1)"),
-        case(a, e, label="from a to e = (a + b) * (b + 1)"),
-        case(x, x * x, label="from x to x * x"),
-        case(x, x.sin().exp(), label="from x to x.sin().exp()"),
-        case(*_ladder(3), label="from x, 3 times x = x.sin() + x.cos()"),
-        case(x, x, label="from x to x itself"),
-        case(a, b * 2, label="from a to b * 2"),
+        case(b, [a, b, c, d, e], label="from b to e = (a + b) * (b + 1)"),
+        case(a, [a, b, c, d, e], label="from a to e = (a + b) * (b + 1)"),
+        case(x, [x, y], label="from x to y = x * x"),
+        case(x, [x, y, w, z], label="from x to z = y + w, w = y * y, y = x * x"),
+        case(ladder[0], ladder, label="from x through a tower of 3 layers"),
+        case(x, [x], label="from x to x itself"),
+        case(single("u")[0], [x, y], label="from u, on which nothing depends, to y = x * x"),
         case(
-            *_ladder(40),
-            label="from x, 40 times x = x.sin() + x.cos()",
+            tall[0],
+            tall,
+            label="from x through a tower of 40 layers",
             too_slow="Here are 2^40 paths, too many to visit: count instead. The number of paths "
-            "to a node follows from the numbers at its parents.",
+            "to a node follows from the numbers at its operands.",
         ),
     ]
 
 
-_OVERWRITTEN = "Paths are lost where they meet. Does a count get `=` where it needs `+=`?"
-
-
-@count_paths.mistake(_OVERWRITTEN)
-def _overwritten_from_the_target(source, target):
-    count = {target: 1}
-    for node in reversed(topological_order(target)):
-        for parent in node.parents:
-            count[parent] = count[node]
+@count_paths.mistake("Paths are lost where they meet. Does a count get `=` where it needs `+=`?")
+def _counts_overwritten(source, order):
+    count = dict.fromkeys(order, 0) | {order[-1]: 1}
+    for node in reversed(order):
+        for operand, _ in node.edges:
+            count[operand] = count[node]
     return count.get(source, 0)
 
 
-@count_paths.mistake(_OVERWRITTEN)
-def _overwritten_from_the_source(source, target):
-    count = {}
-    for node in topological_order(target):
-        count[node] = 1 if node is source else 0
-        for parent in node.parents:
-            count[node] = count[parent]
-    return count[target]
-
-
 @count_paths.mistake("That is the number of edges in the graph.")
-def _edges(source, target):
-    return sum(len(node.parents) for node in topological_order(target))
+def _edges(source, order):
+    return sum(len(node.edges) for node in order)
 
 
 @count_paths.mistake("That is the number of nodes in the graph.")
-def _nodes(source, target):
-    return len(topological_order(target))
+def _nodes(source, order):
+    return len(order)
 
 
-@count_paths.mistake("That is the number of edges out of the source. Follow them to the target.")
-def _edges_out_of_the_source(source, target):
-    return sum(node.parents.count(source) for node in topological_order(target))
+@count_paths.mistake("That is the number of edges out of the source. Follow them to the output.")
+def _edges_out_of_the_source(source, order):
+    return sum(operand == source for node in order for operand, _ in node.edges)
 
 
 @count_paths.mistake("A node used twice by one operation, as in x * x, is reached by two paths.")
-def _parents_without_repeats(source, target):
+def _without_repeats(source, order):
     count = {}
-    for node in topological_order(target):
-        parents = dict.fromkeys(node.parents)
-        count[node] = 1 if node is source else sum(count[parent] for parent in parents)
-    return count[target]
+    for node in order:
+        operands = dict(node.edges)
+        count[node] = 1 if node == source else sum(count[operand] for operand in operands)
+    return count[order[-1]]
 
 
-@count_paths.mistake("Listing the paths visits every one of them. Count them without listing.")
-def _listed(source, target):
-    return len(paths(source, target))
+@count_paths.mistake("That multiplies the local derivatives: it is the derivative, not a count.")
+def _derivative(source, order):
+    return reverse_sweep.reference(order).get(source, 0)
 
 
 count_paths.add_hints(
-    "How many paths lead to a node if you know how many lead to each of its parents?",
-    "`topological_order(target)` lists parents before children, so one loop over it is enough.",
-    "Keep the counts in a dict with the nodes as keys. The source has 1.",
+    "How many paths lead to a node if you know how many lead to each of its operands?",
+    "One loop over `order` is enough. Keep the counts in a dict with the nodes as keys.",
+    "The source has 1.",
 )
 
 
-# 5. Fresh gradients in PyTorch
+# 8. Gradients that do not add up
 
 
-@exercise(needs="torch", seconds=10.0)
-def fresh_gradients(points):
-    """Return [(∂e/∂a, ∂e/∂b), ...] of e = (a + b)(b + 1) at each point (a, b), with PyTorch.
+@exercise(
+    needs="torch",
+    seconds=20.0,
+    minutes=6,
+    insight="A clean start is your own decision: PyTorch never makes it for you.",
+    uses="import torch",
+)
+def separate_gradients(functions, w):
+    """Return the derivative of each function at the tensor w, as a list of floats.
 
-    Make one pair of leaf tensors a and b, and use it again for every point.
+    w is a leaf with `requires_grad=True`, and each function takes it to a tensor with one number.
+    Call `backward()` once per function. Something may stand in `w.grad` from before.
 
     Examples
     --------
-    >>> fresh_gradients([(2.0, 1.0), (-1.0, 3.0)])
-    [(2.0, 5.0), (4.0, 6.0)]
+    >>> import torch
+    >>> w = torch.tensor(3.0, requires_grad=True)
+    >>> separate_gradients([lambda w: w * w, lambda w: 5 * w], w)
+    [6.0, 5.0]
     """
-    import torch
-
-    a = torch.zeros((), requires_grad=True)
-    b = torch.zeros((), requires_grad=True)
     gradients = []
-    for a_value, b_value in points:
-        with torch.no_grad():  # a new value is not part of the computation
-            a.fill_(a_value)
-            b.fill_(b_value)
-        a.grad = b.grad = None  # backward() adds to what is there
-        e = (a + b) * (b + 1)
-        e.backward()
-        gradients.append((a.grad.item(), b.grad.item()))
+    for function in functions:
+        w.grad = None  # backward() adds to what is there
+        function(w).backward()
+        gradients.append(w.grad.item())
     return gradients
 
 
-@fresh_gradients.cases
-def _points():
-    # Small halves: exact in float32 as well, so a reader may use either precision.
+def _square(w):
+    return w * w
+
+
+def _five_times(w):
+    return 5 * w
+
+
+def _of_sine(w):
+    return w.sin() + w
+
+
+@separate_gradients.cases
+def _functions():
     return [
-        case([(2.0, 1.0), (-1.0, 3.0)]),
-        case([(2.0, 1.0)]),
-        case([(0.5, -2.0), (1.5, 0.0), (-3.0, 4.0)]),
-        case([]),
+        case([_square], _leaf(3.0), label="w * w at 3"),
+        case([_square, _five_times], _leaf(3.0), label="w * w and 5 * w at 3"),
+        case(
+            [_five_times, _of_sine, _square],
+            _leaf(-2.0, grad=7.0),
+            label="5 * w, sin(w) + w and w * w at -2; w.grad holds a 7 from before",
+        ),
+        case([], _leaf(1.0), label="no function at all"),
     ]
 
 
-# The mistakes do what the wrong torch code would do, but without torch.
+def _leaf(value, grad=None):
+    import torch
+
+    w = torch.tensor(value, dtype=torch.float64, requires_grad=True)
+    w.grad = None if grad is None else torch.tensor(grad, dtype=torch.float64)
+    return w
 
 
-def _true_gradients(points):
-    return [(b + 1, a + 2 * b + 1) for a, b in points]
+@separate_gradients.method("Let PyTorch sweep: call `backward()` once for each function.")
+def _one_sweep_each(call):
+    return call.calls_of("run_backward") == len(call.given[0])
 
 
-def _added_up(gradients):
-    total, so_far = (0.0, 0.0), []
-    for by_a, by_b in gradients:
-        total = (total[0] + by_a, total[1] + by_b)
-        so_far.append(total)
-    return so_far
-
-
-@fresh_gradients.mistake(
-    "The gradients add up from point to point: `backward` adds to `.grad`. Reset it before each."
+@separate_gradients.mistake(
+    "The derivatives add up from function to function: `backward` adds to `.grad`. Clear it first."
 )
-def _never_reset(points):
-    return _added_up(_true_gradients(points))
+def _never_cleared(functions, w):
+    gradients = []
+    for function in functions:
+        function(w).backward()
+        gradients.append(w.grad.item())
+    return gradients
 
 
-@fresh_gradients.mistake(
-    "Every entry is the same tensor `.grad`, to which each `backward` adds. Take the number out "
-    "with `.item()` at once, and reset `.grad` before each point."
+@separate_gradients.mistake(
+    "Right from the second function on. `w.grad` may hold something from before: clear it *before* "
+    "each `backward`."
 )
-def _never_reset_and_shared(points):
-    return _added_up(_true_gradients(points))[-1:] * len(points)
+def _cleared_too_late(functions, w):
+    gradients = []
+    for function in functions:
+        function(w).backward()
+        gradients.append(w.grad.item())
+        w.grad = None
+    return gradients
 
 
-@fresh_gradients.mistake(
-    "Every entry is the same tensor `.grad`, which the last point has overwritten. Take the number "
-    "out with `.item()` at once."
+@separate_gradients.mistake(
+    "Every entry is the same tensor `.grad`, which the last function has overwritten. Take the "
+    "number out with `.item()` at once."
 )
-def _shared(points):
-    return _true_gradients(points)[-1:] * len(points)
+def _shared(functions, w):
+    return separate_gradients.reference(functions, w)[-1:] * len(functions)
 
 
-@fresh_gradients.mistake(
-    "Every gradient is doubled: a second `backward` adds the same gradient once more."
-)
-def _doubled(points):
-    return [(2 * by_a, 2 * by_b) for by_a, by_b in _true_gradients(points)]
+@separate_gradients.mistake("Those are the values of the functions, not their derivatives.")
+def _values(functions, w):
+    return [function(w).item() for function in functions]
 
 
-@fresh_gradients.mistake("The two are swapped: the derivative with respect to a comes first.")
-def _b_first(points):
-    return [(by_b, by_a) for by_a, by_b in _true_gradients(points)]
-
-
-fresh_gradients.add_hints(
-    "After the second `backward`, what does `a.grad` hold: the new gradient, or more than that?",
-    "Set `a.grad` and `b.grad` to None, or to zero, before each `backward`.",
-    "Inside `torch.no_grad()`, `a.fill_(2.0)` gives a leaf tensor a new value in place.",
+separate_gradients.add_hints(
+    "After the second `backward`, what does `w.grad` hold: the new derivative, or more than that?",
+    "Set `w.grad` to None before each `backward`.",
 )

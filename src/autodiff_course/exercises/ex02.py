@@ -1,220 +1,821 @@
-"""Exercises of notebook 02, forward and reverse mode: tangents, adjoints, and which to carry."""
+"""Exercises of notebook 02, forward and reverse mode: tangents, adjoints, and what they cost.
+
+All but the last are plain Python; torch is imported where a call needs it, so that the others also
+run in a browser without it.
+"""
 
 from __future__ import annotations
 
+import math
+import random
+from typing import NamedTuple
+
+from .drills import Problem, drill
 from .framework import case, exercise
 
 __all__ = [
-    "cheaper_mode",
+    "Dual",
+    "bracket_costs",
     "divide_duals",
+    "drill_adjoint",
+    "drill_sweeps",
+    "drill_tangent",
     "find_transposed",
+    "is_dual_pair",
+    "jacobian_by_columns",
+    "jacobian_by_rows",
+    "jacobian_costs",
+    "jvp",
     "matmul_vjp",
+    "multiply_duals",
+    "newton_step",
 ]
 
 
-# 1. A rule for dual numbers
-
-
-@exercise
-def divide_duals(x, x_tangent, y, y_tangent):
-    """Divide two dual numbers: return the value and the tangent of x / y.
+class Dual(NamedTuple):
+    """A number with its tangent, as the notebook completes it; ``+ * / sin cos``.
 
     Examples
     --------
-    >>> divide_duals(6.0, 1.0, 2.0, 0.0)
-    (3.0, 0.5)
+    >>> x = Dual(3.0, 1.0)
+    >>> x * x + 1
+    Dual(value=10.0, tangent=6.0)
     """
-    value = x / y
-    return value, x_tangent / y - value / y * y_tangent
+
+    value: float
+    tangent: float = 0.0
+
+    def __add__(self, other):
+        other = _lift(other)
+        return Dual(self.value + other.value, self.tangent + other.tangent)
+
+    def __mul__(self, other):
+        return Dual(*multiply_duals.reference(self, _lift(other)))
+
+    def __truediv__(self, other):
+        return Dual(*divide_duals.reference(self, _lift(other)))
+
+    def sin(self):
+        """Return the sine, whose slope is the cosine."""
+        return Dual(math.sin(self.value), math.cos(self.value) * self.tangent)
+
+    def cos(self):
+        """Return the cosine, whose slope is minus the sine."""
+        return Dual(math.cos(self.value), -math.sin(self.value) * self.tangent)
+
+    __radd__, __rmul__ = __add__, __mul__
 
 
-@divide_duals.cases
-def _duals():
+def _lift(x):
+    return x if isinstance(x, tuple) else Dual(x)
+
+
+# 1 and 2. Two rules for dual numbers
+
+
+@exercise(
+    minutes=3,
+    insight="ε² = 0 has thrown one of the four products away; what is left is the product rule.",
+    next_try="Multiply a dual number by itself: which rule of school do you find?",
+)
+def multiply_duals(x, y):
+    """Multiply two dual numbers: return the value and the tangent of x·y.
+
+    x stands for x.value + x.tangent·ε, y likewise, and ε² = 0.
+    """
+    return x.value * y.value, x.tangent * y.value + x.value * y.tangent
+
+
+@multiply_duals.cases
+def _factors():
     return [
-        case(6.0, 1.0, 2.0, 0.5),
-        case(6.0, 1.0, 2.0, 0.0),
-        case(1.0, 0.0, -4.0, 1.0),
-        case(-3.0, 2.0, 0.5, -1.5),
-        case(0.0, 1.0, 5.0, 1.0),
+        case(Dual(3.0, 1.0), Dual(2.0, 0.0)),
+        case(Dual(3.0, 1.0), Dual(3.0, 1.0)),
+        case(Dual(-1.0, 2.0), Dual(4.0, 0.5)),
+        case(Dual(0.0, 1.0), Dual(5.0, -3.0)),
     ]
 
 
-@divide_duals.mistake("The tangents are not divided by each other: each has a local derivative.")
-def _tangents_divided(x, x_tangent, y, y_tangent):
-    return x / y, x_tangent / y_tangent
+@multiply_duals.random_cases
+def _random_factors(random):
+    numbers = [random.uniform(-3.0, 3.0) for _ in range(4)]
+    return [case(Dual(*numbers[:2]), Dual(*numbers[2:]))]
+
+
+@multiply_duals.mistake("The tangents are not multiplied with each other: ε·ε is 0.")
+def _tangents_multiplied(x, y):
+    return x.value * y.value, x.tangent * y.tangent
+
+
+@multiply_duals.mistake("ε·ε is 0, so the product of the two tangents has no place.")
+def _third_term_kept(x, y):
+    value, tangent = multiply_duals.reference(x, y)
+    return value, tangent + x.tangent * y.tangent
+
+
+@multiply_duals.mistake("What arrives from y is lost: y moves too.")
+def _product_only_from_x(x, y):
+    return x.value * y.value, x.tangent * y.value
+
+
+@multiply_duals.mistake("Each tangent meets the value of the *other* factor.")
+def _own_values(x, y):
+    return x.value * y.value, x.tangent * x.value + y.tangent * y.value
+
+
+@multiply_duals.mistake("That is the tangent of the sum x + y.")
+def _as_a_sum(x, y):
+    return x.value * y.value, x.tangent + y.tangent
+
+
+multiply_duals.add_hints(
+    "Multiply (x.value + x.tangent·ε) by (y.value + y.tangent·ε) as in school: four products.",
+    "One of the four holds ε·ε = 0. Two hold ε once: together they are the tangent.",
+)
+
+
+@exercise(
+    minutes=4,
+    insight="The rule of the quotient, and nothing was looked up.",
+    next_try="Divide the dual number of 1 by that of x: the slope of 1/x.",
+)
+def divide_duals(x, y):
+    """Divide two dual numbers: return the value and the tangent of x / y.
+
+    The quotient q is the dual number with q·y = x.
+    """
+    value = x.value / y.value
+    return value, (x.tangent - value * y.tangent) / y.value
+
+
+@divide_duals.cases
+def _quotients():
+    return [
+        case(Dual(6.0, 1.0), Dual(2.0, 0.0)),
+        case(Dual(6.0, 1.0), Dual(2.0, 0.5)),
+        case(Dual(1.0, 0.0), Dual(-4.0, 1.0)),
+        case(Dual(-3.0, 2.0), Dual(0.5, -1.5)),
+        case(Dual(0.0, 1.0), Dual(5.0, 1.0)),
+    ]
+
+
+@divide_duals.random_cases
+def _random_quotients(random):
+    x = Dual(random.uniform(-3.0, 3.0), random.uniform(-3.0, 3.0))
+    return [case(x, Dual(random.choice((-1, 1)) * random.uniform(0.5, 3.0), random.random()))]
+
+
+@divide_duals.mistake("The tangents are not divided by each other: ε has no inverse.")
+def _tangents_divided(x, y):
+    return x.value / y.value, x.tangent / y.tangent
 
 
 @divide_duals.mistake("The minus sign is lost: x / y shrinks when a positive y grows.")
-def _no_minus(x, x_tangent, y, y_tangent):
-    return x / y, x_tangent / y + x / y**2 * y_tangent
+def _no_minus(x, y):
+    value = x.value / y.value
+    return value, (x.tangent + value * y.tangent) / y.value
 
 
-@divide_duals.mistake("What arrives from y is lost: add what arrives from x and from y.")
-def _only_from_x(x, x_tangent, y, y_tangent):
-    return x / y, x_tangent / y
+@divide_duals.mistake("What arrives from y is lost: y moves too.")
+def _only_from_x(x, y):
+    return x.value / y.value, x.tangent / y.value
 
 
 @divide_duals.mistake("What arrives from x is lost: add what arrives from x and from y.")
-def _only_from_y(x, x_tangent, y, y_tangent):
-    return x / y, -x / y**2 * y_tangent
+def _only_from_y(x, y):
+    return x.value / y.value, -x.value / y.value**2 * y.tangent
 
 
-@divide_duals.mistake("That is the rule of the product x·y.")
-def _product(x, x_tangent, y, y_tangent):
-    return x * y, x_tangent * y + x * y_tangent
+@divide_duals.mistake("The square is lost: the slope of x / y by y is -x / y².")
+def _no_square(x, y):
+    return x.value / y.value, x.tangent / y.value - x.value / y.value * y.tangent
 
 
 divide_duals.add_hints(
-    "The local derivatives of x / y are 1 / y and -x / y².",
-    "Multiply each local derivative with the tangent of its operand, and add the two.",
+    "Write q·y = x with your rule of the product: what is the tangent of q·y?",
+    "q.tangent·y.value + q.value·y.tangent = x.tangent. Solve this for q.tangent.",
 )
 
 
-# 2. Which mode is cheaper
+# 3. A slope put to work
 
 
-@exercise
-def cheaper_mode(inputs, outputs):
-    """Return "forward" or "reverse": which needs fewer sweeps for the whole Jacobian.
+@exercise(
+    minutes=4,
+    insight="One run of f has given the height and the slope, which is all that Newton asks for.",
+    next_try="Call it five times in a row on x·x - 2 from x = 1: how many digits of √2 are right?",
+)
+def newton_step(f, x):
+    """Return where the tangent line of f at x meets zero: x - f(x) / f'(x).
 
-    With as many inputs as outputs, return "forward", which need not remember the computation.
-
-    Examples
-    --------
-    >>> cheaper_mode(inputs=1, outputs=50)
-    'forward'
+    f is written with + * / and .sin(), so that it runs on your Dual; x is a
+    float. One run of f is enough for both numbers.
     """
-    return "forward" if inputs <= outputs else "reverse"
+    y = f(Dual(x, 1.0))
+    return x - y.value / y.tangent
 
 
-@cheaper_mode.cases
-def _shapes():
-    return [case(10_000, 1), case(1, 50), case(3, 3), case(1, 1), case(7, 6), case(6, 7)]
+def _square_minus_two(x):
+    return x * x + -2.0
 
 
-@cheaper_mode.mistake(
-    "It is the other way round: forward mode needs a sweep per input, reverse mode one per output."
+def _sine_plus_half(x):
+    return x.sin() + x * 0.5 + 0.25
+
+
+def _steep(x):
+    return x * x * x / 4.0 + x
+
+
+@newton_step.cases
+def _starts():
+    functions = ((_square_minus_two, "x·x - 2"), (_sine_plus_half, "sin x + x/2 + 1/4"))
+    chosen = [(f, x, text) for f, text in functions for x in (1.0, 2.0)]
+    return [case(f, x, label=f"f = {text} at x = {x}") for f, x, text in chosen]
+
+
+@newton_step.random_cases
+def _random_starts(random):
+    x = random.uniform(0.5, 2.0)
+    return [case(_steep, x, label=f"f = x³/4 + x at x = {x}")]
+
+
+@newton_step.mistake("Without a seed the tangent is 0: give x the tangent 1.")
+def _unseeded(f, x):
+    y = f(Dual(x))
+    return x - y.value / y.tangent
+
+
+@newton_step.mistake("The sign: from a positive height on a rising line, zero lies to the left.")
+def _wrong_sign(f, x):
+    y = f(Dual(x, 1.0))
+    return x + y.value / y.tangent
+
+
+@newton_step.mistake("That is a step of gradient descent: divide by the slope, do not multiply.")
+def _descent(f, x):
+    return x - f(Dual(x, 1.0)).tangent
+
+
+@newton_step.mistake("The tangent line is divided the wrong way round: height ÷ slope is a width.")
+def _upside_down(f, x):
+    y = f(Dual(x, 1.0))
+    return x - y.tangent / y.value
+
+
+newton_step.add_hints(
+    "Make a dual number of x that moves with speed 1, and run f on it once.",
+    "The result carries both: its value is f(x), its tangent is f'(x).",
 )
-def _swapped(inputs, outputs):
-    return "reverse" if inputs < outputs else "forward"
 
 
-@cheaper_mode.mistake("Reverse mode is the habit, but with few inputs forward mode needs less.")
-def _always_reverse(inputs, outputs):
-    return "reverse"
+# 4. One forward run along a direction
 
 
-@cheaper_mode.mistake("With many inputs forward mode needs many sweeps.")
-def _always_forward(inputs, outputs):
-    return "forward"
-
-
-@cheaper_mode.mistake("With as many inputs as outputs the sweeps are equally many: say forward.")
-def _reverse_on_a_tie(inputs, outputs):
-    return "forward" if inputs < outputs else "reverse"
-
-
-cheaper_mode.add_hints(
-    "How many sweeps does forward mode need, how many does reverse mode need?",
-    "Forward: one per input. Reverse: one per output. Compare the two numbers.",
+@exercise(
+    minutes=5,
+    insight="Any direction costs the same: one run.",
+    next_try="Try the sum of two directions: what do you get, and why is one run enough for it?",
 )
+def jvp(f, point, direction):
+    """Return the JVP: how the outputs of f change along a direction.
 
-
-# 3. The transposed Jacobian
-
-
-@exercise(needs="torch", seconds=20.0)
-def find_transposed(f, x, candidates):
-    """Return the index of the one candidate that is the transposed Jacobian of f at x.
-
-    The Jacobian has a row per output and a column per input. All other candidates are right.
-
-    Examples
-    --------
-    >>> import torch
-    >>> x = torch.tensor([1.0, 2.0])
-    >>> right = torch.tensor([[2.0, 1.0], [0.0, 4.0]])
-    >>> find_transposed(lambda x: torch.stack([x[0] * x[1], x[1] ** 2]), x, [right, right.T])
-    1
+    f takes a number for each input and returns a list of numbers; it is
+    called as f(x0, x1, ...). point and direction are lists of floats.
+    Return a list with a float for each output.
     """
-    import torch
+    inputs = [Dual(value, tangent) for value, tangent in zip(point, direction, strict=True)]
+    return [output.tangent for output in f(*inputs)]
 
-    jacobian = torch.func.jacrev(f)(x)
-    for index, candidate in enumerate(candidates):
-        if not torch.allclose(candidate, jacobian):
+
+def _two_outputs(x, y):
+    return [x * y, x + y.sin()]
+
+
+def _three_outputs(x, y):
+    return [x * x, x / y, y.sin() * x]
+
+
+def _one_output(x, y, z):
+    return [(x + y) * (z + 1)]
+
+
+@jvp.cases
+def _directions():
+    two, three = "f(x, y) = [x·y, x + sin y]", "f(x, y) = [x·x, x/y, x·sin y]"
+    return [
+        case(_two_outputs, [2.0, 1.0], [1.0, 0.0], label=f"{two} at [2, 1] along [1, 0]"),
+        case(_two_outputs, [2.0, 1.0], [3.0, -1.0], label=f"{two} at [2, 1] along [3, -1]"),
+        case(_three_outputs, [0.5, 2.0], [1.0, 2.0], label=f"{three} at [0.5, 2] along [1, 2]"),
+    ]
+
+
+@jvp.random_cases
+def _random_directions(random):
+    point, direction = ([random.uniform(-2.0, 2.0) for _ in range(3)] for _ in range(2))
+    text = f"f(x, y, z) = [(x + y)(z + 1)] at {point} along {direction}"
+    return [case(_one_output, point, direction, label=text)]
+
+
+@jvp.mistake("Those are the values. The changes travel in the tangents.")
+def _values(f, point, direction):
+    return [output.value for output in f(*map(Dual, point, direction))]
+
+
+@jvp.mistake("Every input moves with speed 1 here. Seed input i with direction[i].")
+def _all_ones(f, point, direction):
+    return [output.tangent for output in f(*(Dual(value, 1.0) for value in point))]
+
+
+@jvp.mistake("Only the first output is left. Return a list with all of them.")
+def _first_output(f, point, direction):
+    return f(*map(Dual, point, direction))[0].tangent
+
+
+@jvp.mistake("Point and direction are swapped: Dual takes the value first.")
+def _swapped(f, point, direction):
+    return [output.tangent for output in f(*map(Dual, direction, point))]
+
+
+jvp.add_hints(
+    "Make a dual number of each input: its value from point, its tangent from direction.",
+    "Run f once on all of them, as f(*inputs), and read one number from each output.",
+)
+
+
+# 5. Do the two belong together?
+
+
+@exercise(
+    minutes=6,
+    insight="One random pair of vectors has tested every entry of a matrix that nobody wrote down.",
+    next_try="How small a fault in one entry does your test still see?",
+    uses="import math\nimport random",
+)
+def is_dual_pair(push, pull, n, m):
+    """Tell whether push(v) is Jv and pull(u) is Jᵀu for the same matrix J.
+
+    push takes a list of n floats and returns m, pull takes m and returns n.
+    Return True or False. You cannot see J. One call of each is enough;
+    equal means equal up to rounding.
+    """
+    v = [random.gauss(0.0, 1.0) for _ in range(n)]
+    u = [random.gauss(0.0, 1.0) for _ in range(m)]
+    forward = sum(a * b for a, b in zip(u, push(v), strict=True))
+    reverse = sum(a * b for a, b in zip(pull(u), v, strict=True))
+    return math.isclose(forward, reverse, rel_tol=1e-9, abs_tol=1e-9)
+
+
+def _times(matrix):
+    """Return the function that multiplies by a matrix from the left."""
+
+    def product(vector):
+        if len(vector) != len(matrix[0]):
+            raise ValueError(f"expected {len(matrix[0])} numbers, got {len(vector)}")
+        return [sum(a * b for a, b in zip(row, vector, strict=True)) for row in matrix]
+
+    return product
+
+
+def _transpose(matrix):
+    return [list(column) for column in zip(*matrix, strict=True)]
+
+
+_SQUARE = [[1.0, 2.0, 0.0], [0.0, 1.0, 0.5], [3.0, 0.0, -1.0]]
+_CYCLE = [[0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]
+_WIDE = [[1.0, 2.0, 0.3], [0.0, 0.1, 0.7]]
+_LARGE = [[math.sin(1.0 + 9 * i + j) for j in range(9)] for i in range(7)]
+_SAME_FRAME = [[1.0, 2.0, 3.0], [2.0, 0.0, 4.0], [3.0, 5.0, 0.0]]
+
+
+def _with_entry(matrix, i, j, value):
+    copy = [list(row) for row in matrix]
+    copy[i][j] = value
+    return copy
+
+
+def _pair(matrix, pulled, text):
+    n, m = len(matrix[0]), len(matrix)
+    return case(_times(matrix), _times(pulled), n, m, label=text)
+
+
+@is_dual_pair.cases
+def _pairs():
+    wide = _transpose(_WIDE)
+    return [
+        _pair(_WIDE, wide, "a true pair, J of shape 2 × 3"),
+        _pair(_SQUARE, _SQUARE, "pull(u) = Ju instead of Jᵀu, J of shape 3 × 3"),
+        _pair(_CYCLE, _CYCLE, "pull(u) = Ju instead of Jᵀu, J a permutation"),
+        _pair(_WIDE, _with_entry(wide, 2, 1, 0.8), "one entry of Jᵀ is 0.8 instead of 0.7"),
+        _pair(_WIDE, [[-a for a in row] for row in wide], "pull(u) = -Jᵀu"),
+        _pair(_LARGE, _transpose(_LARGE), "a true pair, J of shape 7 × 9"),
+    ]
+
+
+@is_dual_pair.random_cases
+def _random_pairs(random):
+    true = [[random.uniform(-1.0, 1.0) for _ in range(9)] for _ in range(7)]
+    return [_pair(true, _transpose(true), "a true pair, J of shape 7 × 9, random entries")]
+
+
+@is_dual_pair.mistake("With vectors of ones a transposed square matrix passes: take random ones.")
+def _with_ones(push, pull, n, m):
+    return math.isclose(sum(push([1.0] * n)), sum(pull([1.0] * m)), rel_tol=1e-9, abs_tol=1e-9)
+
+
+@is_dual_pair.mistake("Always True: then there is nothing that the test could find.")
+def _always(push, pull, n, m):
+    return True
+
+
+@is_dual_pair.mistake("One entry of J is compared. A fault in another one goes unseen.")
+def _one_entry(push, pull, n, m):
+    first = push([1.0] + [0.0] * (n - 1))[0]
+    return math.isclose(first, pull([1.0] + [0.0] * (m - 1))[0], rel_tol=1e-9)
+
+
+@is_dual_pair.mistake("Compared by ==: two sums in another order differ in their last digits.")
+def _exactly(push, pull, n, m):
+    source = random.Random(1)
+    v, u = ([source.gauss(0.0, 1.0) for _ in range(k)] for k in (n, m))
+    forward = sum(a * b for a, b in zip(u, push(v), strict=True))
+    return forward == sum(a * b for a, b in zip(pull(u), v, strict=True))
+
+
+@is_dual_pair.mistake("The sign counts too: compare the two numbers, not their sizes.")
+def _sizes(push, pull, n, m):
+    source = random.Random(1)
+    v, u = ([source.gauss(0.0, 1.0) for _ in range(k)] for k in (n, m))
+    forward = sum(a * b for a, b in zip(u, push(v), strict=True))
+    return math.isclose(abs(forward), abs(sum(map(float.__mul__, pull(u), v))), rel_tol=1e-9)
+
+
+is_dual_pair.add_hints(
+    "u·(Jv) and (Jᵀu)·v are the same number, whatever u and v are.",
+    "Draw v with n and u with m random numbers, compute both sides, and compare them by "
+    "math.isclose with an absolute tolerance as well.",
+)
+
+
+# 6 and 7. The Jacobian by columns and by rows
+
+
+@exercise(
+    minutes=5,
+    insight="n inputs, n runs, whatever the number of outputs.",
+    next_try="Build the Jacobian of the first exercise's product rule itself.",
+)
+def jacobian_by_columns(push, n):
+    """Return the Jacobian as a list of rows, from n calls of push.
+
+    push(v) is Jv: it takes a list of n floats, one for each input, and
+    returns a float for each output. Row i of the Jacobian belongs to output
+    i, column j to input j.
+    """
+    columns = [push([1.0 if i == j else 0.0 for i in range(n)]) for j in range(n)]
+    return [list(row) for row in zip(*columns, strict=True)]
+
+
+_MATRICES = [
+    [[1.0, 2.0]],
+    [[1.0], [2.0], [3.0]],
+    [[1.0, 2.0, 0.0], [0.0, 1.0, 0.5]],
+    [[1.0, 2.0], [3.0, 4.0]],
+    _SQUARE,
+]
+
+
+def _shape(matrix):
+    return f"a Jacobian of {len(matrix)} × {len(matrix[0])}"
+
+
+def _random_matrix(random):
+    rows, columns = random.randint(2, 4), random.randint(2, 4)
+    return [[random.uniform(-2.0, 2.0) for _ in range(columns)] for _ in range(rows)]
+
+
+@jacobian_by_columns.cases
+def _push_cases():
+    return [case(_times(one), len(one[0]), label=_shape(one)) for one in _MATRICES]
+
+
+@jacobian_by_columns.random_cases
+def _random_push_cases(random):
+    one = _random_matrix(random)
+    return [case(_times(one), len(one[0]), label=_shape(one))]
+
+
+@jacobian_by_columns.mistake(
+    "Each push gives a column, and you have laid the columns down as rows: this is the transpose. "
+    "Rows are outputs."
+)
+def _columns_as_rows(push, n):
+    return _transpose(jacobian_by_columns.reference(push, n))
+
+
+@jacobian_by_columns.mistake("All inputs move at once: that adds up the columns.")
+def _pushed_all(push, n):
+    return push([1.0] * n)
+
+
+@jacobian_by_columns.mistake("The seed of the input before is still set: clear it.")
+def _seed_not_cleared(push, n):
+    columns = [push([1.0 if i <= j else 0.0 for i in range(n)]) for j in range(n)]
+    return _transpose(columns)
+
+
+@jacobian_by_columns.method("Right, by more runs than needed: one push for each input is enough.")
+def _n_pushes(call):
+    return call.calls_of(call.arguments[0]) <= call.arguments[1]
+
+
+jacobian_by_columns.add_hints(
+    "push of the unit vector [0, ..., 1, ..., 0] with the 1 at place j is column j.",
+    "zip(*columns) takes the first number of each column, then the second of each, and so on.",
+)
+
+
+@exercise(
+    minutes=3,
+    insight="m outputs, m sweeps, whatever the number of inputs.",
+    next_try="Which of the two would you take for 3 inputs and 3 outputs?",
+)
+def jacobian_by_rows(pull, m):
+    """Return the Jacobian as a list of rows, from m calls of pull.
+
+    pull(u) is Jᵀu: it takes a list of m floats, one for each output, and
+    returns a float for each input.
+    """
+    return [pull([1.0 if i == j else 0.0 for i in range(m)]) for j in range(m)]
+
+
+@jacobian_by_rows.cases
+def _pull_cases():
+    return [case(_times(_transpose(one)), len(one), label=_shape(one)) for one in _MATRICES]
+
+
+@jacobian_by_rows.random_cases
+def _random_pull_cases(random):
+    one = _random_matrix(random)
+    return [case(_times(_transpose(one)), len(one), label=_shape(one))]
+
+
+@jacobian_by_rows.mistake("Each pull is a row already: nothing is to be transposed here.")
+def _rows_transposed(pull, m):
+    return _transpose(jacobian_by_rows.reference(pull, m))
+
+
+@jacobian_by_rows.mistake("All outputs are seeded at once: that adds up the rows.")
+def _pulled_all(pull, m):
+    return pull([1.0] * m)
+
+
+@jacobian_by_rows.mistake("The seed of the output before is still set: clear it.")
+def _row_seed_not_cleared(pull, m):
+    return [pull([1.0 if i <= j else 0.0 for i in range(m)]) for j in range(m)]
+
+
+@jacobian_by_rows.method("Right, by more sweeps than needed: one pull for each output is enough.")
+def _m_pulls(call):
+    return call.calls_of(call.arguments[0]) <= call.arguments[1]
+
+
+jacobian_by_rows.add_hints(
+    "pull of a unit vector with the 1 at place i is row i, with a number for each input.",
+    "Put the m rows into a list.",
+)
+
+
+# 8. The transposed Jacobian
+
+
+@exercise(
+    minutes=5,
+    insight="One direction has told them apart, at the price of one run.",
+    next_try="Is there a square Jacobian that no test of this kind can call transposed?",
+    uses="import random",
+)
+def find_transposed(push, candidates):
+    """Return the index of the candidate that is the Jacobian transposed.
+
+    push(v) is Jv, the truth. The candidates are square matrices, as lists
+    of rows; all others are right.
+    """
+    v = [random.gauss(0.0, 1.0) for _ in candidates[0]]
+    truth = push(v)
+    for index, matrix in enumerate(candidates):
+        product = [sum(a * b for a, b in zip(row, v, strict=True)) for row in matrix]
+        if any(abs(p - t) > 1e-9 for p, t in zip(product, truth, strict=True)):
             return index
     return None
 
 
-def _two_by_two(x):
-    import torch
-
-    return torch.stack([x[0] * x[1], x[1] ** 2])
-
-
-def _three_by_three(x):
-    import torch
-
-    return torch.stack([x[0].sin(), x[0] * x[1] * x[2], x[2].exp() + x[0]])
-
-
-def _candidates(f, values, transposed, count):
-    import torch
-
-    x = torch.tensor(values)
-    right = torch.func.jacrev(f)(x)
-    given = [right.T.clone() if index == transposed else right.clone() for index in range(count)]
-    return case(f, x, given, label=f"{f.__name__.strip('_')} at {values}, {count} candidates")
-
-
 @find_transposed.cases
-def _jacobians():
+def _candidates():
     return [
-        _candidates(_two_by_two, [1.0, 2.0], transposed=1, count=3),
-        _candidates(_two_by_two, [-0.5, 3.0], transposed=0, count=2),
-        _candidates(_three_by_three, [0.3, -1.0, 2.0], transposed=3, count=4),
+        _suspects([[1.0, 2.0], [0.0, 3.0]], 1, 3, "2 × 2"),
+        _suspects(_SQUARE, 0, 2, "3 × 3"),
+        _suspects(_CYCLE, 3, 4, "a permutation"),
+        _suspects(_SAME_FRAME, 2, 3, "3 × 3, first row like first column"),
     ]
 
 
-@find_transposed.mistake("That is a right one: its row i holds the derivatives of output i.")
-def _a_right_one(f, x, candidates):
-    import torch
-
-    jacobian = torch.func.jacrev(f)(x)
-    return next(i for i, given in enumerate(candidates) if torch.allclose(given, jacobian))
+def _suspects(right, transposed, count, text):
+    given = [_transpose(right) if i == transposed else right for i in range(count)]
+    return case(_times(right), given, label=f"{count} candidates, {text}")
 
 
-@find_transposed.mistake("These Jacobians are square: their shapes cannot tell them apart.")
-def _by_shape(f, x, candidates):
-    outputs, inputs = f(x).numel(), x.numel()
-    wrong = (i for i, given in enumerate(candidates) if given.shape != (outputs, inputs))
-    return next(wrong, None)
+@find_transposed.random_cases
+def _random_candidates(random):
+    right = [[random.uniform(-1.0, 1.0) for _ in range(4)] for _ in range(4)]
+    return [_suspects(right, random.randrange(3), 3, "4 × 4, random entries")]
+
+
+def _first_that_differs(push, candidates, v):
+    truth = push(v)
+    return next((i for i, one in enumerate(candidates) if _times(one)(v) != truth), None)
+
+
+@find_transposed.mistake("That is a right one: its product with v is push(v).")
+def _a_right_one(push, candidates):
+    return 1 if find_transposed.reference(push, candidates) == 0 else 0
+
+
+@find_transposed.mistake("With a vector of ones a permutation and its transpose look alike.")
+def _by_ones(push, candidates):
+    return _first_that_differs(push, candidates, [1.0] * len(candidates[0]))
+
+
+@find_transposed.mistake("One unit vector compares one column: it misses what lies elsewhere.")
+def _by_one_column(push, candidates):
+    return _first_that_differs(push, candidates, [1.0] + [0.0] * (len(candidates[0]) - 1))
 
 
 @find_transposed.mistake("The answer is an index, not the matrix itself.")
-def _the_matrix(f, x, candidates):
-    return candidates[find_transposed.reference(f, x, candidates)]
+def _the_matrix(push, candidates):
+    return candidates[find_transposed.reference(push, candidates)]
 
 
 find_transposed.add_hints(
-    "You need the truth to compare with: one call of torch.func.jacrev or jacfwd, or a few JVPs.",
-    "For any v, a right candidate times v is the JVP of f at x in the direction v.",
+    "For every v, a right candidate times v is push(v).",
+    "Draw one random v, push it once, and multiply each candidate by it.",
 )
 
 
-# 4. The VJP of a matrix product
+# 9. The order of the brackets
 
 
-@exercise(needs="torch", seconds=10.0)
+@exercise(
+    minutes=6,
+    insight="Where the brackets stand is the whole difference between the two modes.",
+    next_try="Find sizes for which a bracket that begins in the middle beats both.",
+)
+def bracket_costs(sizes):
+    """Count the multiplications of J_k ··· J_2·J_1 in both orders.
+
+    sizes lists the numbers in each layer, the inputs first: J_1 has the
+    shape sizes[1] × sizes[0], J_2 the shape sizes[2] × sizes[1]. A matrix
+    of p × q times one of q × r takes p·q·r multiplications. Return two
+    counts: from the right, as J_3·(J_2·J_1), first, then from the left, as
+    (J_3·J_2)·J_1. For sizes [4, 3, 2, 1] that is (32, 18).
+    """
+    inputs, outputs = sizes[0], sizes[-1]
+    from_the_right = sum(inputs * q * p for q, p in zip(sizes[1:], sizes[2:], strict=False))
+    from_the_left = sum(outputs * q * p for q, p in zip(sizes, sizes[1:-1], strict=False))
+    return from_the_right, from_the_left
+
+
+@bracket_costs.cases
+def _chains():
+    return [
+        case([4, 3, 2, 1]),
+        case([1, 2, 3, 4]),
+        case([5, 7]),
+        case([1000, 100, 100, 1]),
+        case([2, 50, 3, 50, 4]),
+    ]
+
+
+@bracket_costs.random_cases
+def _random_chains(random):
+    return [case([random.randint(1, 20) for _ in range(random.randint(3, 6))])]
+
+
+@bracket_costs.mistake("The two are swapped: from the right, J_2·J_1 comes first.")
+def _left_first(sizes):
+    return bracket_costs.reference(sizes)[::-1]
+
+
+@bracket_costs.mistake("One product too many: J_1 itself, or J_k, is there from the beginning.")
+def _one_too_many(sizes):
+    pairs = list(zip(sizes, sizes[1:], strict=False))
+    return sizes[0] * sum(p * q for p, q in pairs), sizes[-1] * sum(p * q for p, q in pairs)
+
+
+@bracket_costs.mistake("Those are the counts for one vector. Here whole matrices are multiplied.")
+def _for_one_vector(sizes):
+    pairs = list(zip(sizes, sizes[1:], strict=False))
+    return sum(p * q for p, q in pairs[1:]), sum(p * q for p, q in pairs[:-1])
+
+
+bracket_costs.add_hints(
+    "J_2·J_1 has the shape sizes[2] × sizes[0] and took sizes[2]·sizes[1]·sizes[0].",
+    "From the right every product has sizes[0] columns; from the left, sizes[-1] rows.",
+    "A chain of k matrices takes k - 1 products. With one matrix nothing is multiplied.",
+)
+
+
+# 10. The cost of a Jacobian
+
+
+@exercise(
+    minutes=6,
+    insight="With as many inputs as outputs the two bills are equal to the last operation.",
+    next_try="How many outputs may a function of 1,000 inputs have before columns are cheaper?",
+)
+def jacobian_costs(operations, rules, edges, inputs, outputs):
+    """Count all operations of a whole Jacobian: by columns, then by rows.
+
+    Either way the function (operations) and its local rules (rules) are
+    computed once. A forward sweep takes a multiplication for each edge, and
+    adds where several edges meet: edges - operations additions. A reverse
+    sweep takes as many multiplications, and edges - (operations + inputs -
+    outputs) additions.
+    """
+    forward = edges + (edges - operations)
+    reverse = edges + (edges - (operations + inputs - outputs))
+    once = operations + rules
+    return once + inputs * forward, once + outputs * reverse
+
+
+@jacobian_costs.cases
+def _graphs():
+    return [
+        case(3, 0, 5, 2, 1),
+        case(3, 2, 4, 1, 3),
+        case(6, 2, 10, 3, 3),
+        case(299_999, 100_000, 499_998, 100_001, 1),
+    ]
+
+
+@jacobian_costs.random_cases
+def _random_graphs(random):
+    inputs, outputs, unary = (random.randint(1, 9) for _ in range(3))
+    binary = inputs + outputs + random.randint(1, 20)
+    return [case(unary + binary, unary, unary + 2 * binary, inputs, outputs)]
+
+
+@jacobian_costs.mistake("The two are swapped: columns take a forward sweep for each input.")
+def _rows_first(operations, rules, edges, inputs, outputs):
+    return jacobian_costs.reference(operations, rules, edges, inputs, outputs)[::-1]
+
+
+@jacobian_costs.mistake("Columns take a sweep for each *input*, rows one for each *output*.")
+def _other_numbers(operations, rules, edges, inputs, outputs):
+    forward, reverse = 2 * edges - operations, 2 * edges - operations - inputs + outputs
+    once = operations + rules
+    return once + outputs * forward, once + inputs * reverse
+
+
+@jacobian_costs.mistake("The function and its local rules are missing: they are computed too.")
+def _sweeps_only(operations, rules, edges, inputs, outputs):
+    forward, reverse = 2 * edges - operations, 2 * edges - operations - inputs + outputs
+    return inputs * forward, outputs * reverse
+
+
+@jacobian_costs.mistake("The function and its rules are computed once, not anew for each sweep.")
+def _each_anew(operations, rules, edges, inputs, outputs):
+    forward, reverse = 2 * edges - operations, 2 * edges - operations - inputs + outputs
+    once = operations + rules
+    return inputs * (once + forward), outputs * (once + reverse)
+
+
+@jacobian_costs.mistake("The additions of the sweeps are missing.")
+def _multiplications_only(operations, rules, edges, inputs, outputs):
+    return operations + rules + inputs * edges, operations + rules + outputs * edges
+
+
+jacobian_costs.add_hints(
+    "First the cost of one sweep each way: multiplications plus additions.",
+    "Then: once the function and its rules, plus the number of sweeps times the cost of one.",
+)
+
+
+# 11. The VJP of a matrix product
+
+
+@exercise(
+    needs="torch",
+    seconds=10.0,
+    minutes=8,
+    insight="The shapes leave only one way to write it.",
+    next_try="What is the adjoint of b in x @ W + b, where b is added to every row?",
+)
 def matmul_vjp(A, B, adjoint):
-    """Return the adjoints of A and B, given the adjoint of C = A @ B (a tensor of C's shape).
+    """Return the adjoints of A and B, given the adjoint of C = A @ B.
 
-    Examples
-    --------
-    >>> import torch
-    >>> A, B = torch.ones(2, 3), torch.ones(3, 4)
-    >>> [tuple(t.shape) for t in matmul_vjp(A, B, torch.ones(2, 4))]
-    [(2, 3), (3, 4)]
+    The adjoint is a tensor of C's shape. Write the answer with products of
+    these tensors; leave autograd aside.
     """
     return adjoint @ B.T, A.T @ adjoint
 
@@ -255,8 +856,59 @@ def _results_transposed(A, B, adjoint):
     return B @ adjoint.T, adjoint.T @ A
 
 
+@matmul_vjp.method(
+    "Right numbers, and a good way to check yours: but here PyTorch's reverse sweep has done the "
+    "work. Write the two products yourself."
+)
+def _without_autograd(call):
+    import torch
+
+    return not call.calls_of(torch.autograd.grad, torch.autograd.backward)
+
+
 matmul_vjp.add_hints(
     "Write out one entry: C[i, k] is the sum over j of A[i, j] · B[j, k]. Who uses A[i, j]?",
     "A[i, j] is used by C[i, k] for every k, with the local derivative B[j, k]. Add over k.",
-    "The sum over k of adjoint[i, k] · B[j, k] is one entry of adjoint @ B.T.",
+    "The sum over k of adjoint[i, k] · B[j, k] is one entry of a product of two matrices.",
 )
+
+
+# Drills
+
+
+@drill
+def drill_tangent(random):
+    """Carry one tangent through e = (a + b)(b + 1)."""
+    a, b, da, db = (random.choice((-3, -2, 2, 3, 4)) for _ in range(4))
+    return Problem(
+        f"$e = (a + b)(b + 1)$ at $a = {a}$, $b = {b}$. The seeds are {da} for $a$ and {db} for "
+        "$b$. What is the tangent of $e$?",
+        answer=(da + db) * (b + 1) + (a + b) * db,
+        why=f"The factors are {a + b} and {b + 1}, their tangents {da + db} and {db}: "
+        f"{da + db}·{b + 1} + {a + b}·{db}.",
+    )
+
+
+@drill
+def drill_adjoint(random):
+    """Pull two weights back through f₁ = x·y, f₂ = x + y."""
+    x, y, u1, u2 = (random.choice((-3, -2, 2, 3, 4)) for _ in range(4))
+    return Problem(
+        f"$f_1 = x y$ and $f_2 = x + y$ at $x = {x}$, $y = {y}$. The adjoints of the outputs are "
+        f"{u1} and {u2}. What is the adjoint of $x$?",
+        answer=u1 * y + u2,
+        why=f"$x$ receives {u1}·{y} from $f_1$, whose slope by $x$ is $y$, and {u2}·1 from $f_2$.",
+    )
+
+
+@drill
+def drill_sweeps(random):
+    """Say how few sweeps give a whole Jacobian."""
+    n, m = random.choice((1, 2, 3, 40, 500)), random.choice((1, 4, 30, 600))
+    mode = "forward, one for each input" if n <= m else "in reverse, one for each output"
+    return Problem(
+        f"A function has {n} inputs and {m} outputs. What is the smallest number of sweeps that "
+        "gives its whole Jacobian, all in one direction?",
+        answer=min(n, m),
+        why=f"Forward takes {n}, reverse takes {m}: so {min(n, m)}, {mode}.",
+    )

@@ -344,7 +344,7 @@ gradient_with_checkpoints.add_hints(
     "Two loops: one forward, under `torch.no_grad()`, which fills a list of starts; one backward.",
     "In the second loop: `start.requires_grad_()`, run the segment, and let "
     "`torch.autograd.grad(y, start, adjoint)` replace `adjoint`.",
-    "Take each start off the list with `pop()`, and let go of it before the next segment runs.",
+    "Take each start off the end of the list, and let go of it before the next segment runs.",
 )
 
 
@@ -561,7 +561,8 @@ def gradient_with_frozen_norm(w, data):
     tensor([0.2000, 2.0000])
     """
     w = w.detach().clone().requires_grad_()
-    loss = ((w / w.norm().detach()) @ data).sum()
+    norm = w.norm().detach()
+    loss = ((w / norm) @ data).sum()
     return torch.autograd.grad(loss, w)[0]
 
 
@@ -597,7 +598,7 @@ def _squared_norm(w, data):
 
 gradient_with_frozen_norm.add_hints(
     "Make a leaf of your own from w, and compute its norm.",
-    "`detach()` the norm where you divide by it.",
+    "The norm is a number to you: `w.norm().detach()`.",
 )
 
 

@@ -153,6 +153,7 @@ def _weights():
     return [
         case(_numbers(1.4), _numbers(2.0), _numbers(5.0)),
         case(_numbers(0.3, -1.7, 2.2), _numbers(1.0, 2.0, -0.5), _numbers(1.0, -1.0, 0.0)),
+        case(_numbers(0.7, -0.4), _numbers(1.0, 3.0), _numbers(2.0, 1.0)),  # no floor, no ceiling
     ]
 
 
@@ -234,14 +235,16 @@ def forward_slopes(f, w, step):
 class _WatchfulFunction:
     """A quadratic f that raises when the caller's tensor is no longer what it was."""
 
-    def __init__(self, caller, curvature):
-        self.caller, self.original, self.curvature = caller, caller.clone(), curvature
+    def __init__(self, caller, curvature, square=0.0):
+        self.caller, self.original = caller, caller.clone()
+        self.curvature, self.square = curvature, square
 
     def __call__(self, w):
         if not torch.equal(self.caller, self.original):
             raise RuntimeError("the caller's tensor w has been changed")
         weights = torch.arange(1.0, len(w) + 1, dtype=w.dtype)
-        return float((weights * w).sum() + self.curvature * w.prod())
+        bent = self.curvature * w.prod() + self.square * (w**2).sum()
+        return float((weights * w).sum() + bent)
 
 
 @forward_slopes.cases
@@ -249,6 +252,12 @@ def _watched():
     one, two = _numbers(1.0, 2.0), _numbers(0.5, -1.0, 3.0)
     return [
         case(_WatchfulFunction(one, 0.0), one, 0.5, label="f linear, w = [1., 2.], step = 0.5"),
+        case(  # central differences, which are exact here, differ from forward ones
+            _WatchfulFunction(one, 0.0, square=1.0),
+            one,
+            0.5,
+            label="f = w0 + 2·w1 + w0² + w1², w = [1., 2.], step = 0.5",
+        ),
         case(
             _WatchfulFunction(two, 1.0),
             two,

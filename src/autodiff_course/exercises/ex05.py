@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-from torch import eye
 
 from autodiff_course.descent import descend
 
@@ -21,7 +20,7 @@ def _random(rows, columns, seed):
 # 1. The gradient of the squared error
 
 
-@exercise
+@exercise(uses="import torch")
 def gradient_of_squares(x, y):
     """Return the gradient of ‖XY − I‖² (the sum of the squared entries) with respect to Y.
 
@@ -32,7 +31,7 @@ def gradient_of_squares(x, y):
     >>> gradient_of_squares(torch.tensor([[2.0]]), torch.tensor([[3.0]]))
     tensor([[20.]])
     """
-    identity = eye(len(x), dtype=x.dtype)
+    identity = torch.eye(len(x), dtype=x.dtype)
     return 2 * x.T @ (x @ y - identity)
 
 
@@ -248,13 +247,17 @@ largest_fixed_step.add_hints(
 # 4. The pseudo-inverse of a tall matrix
 
 
-@exercise(seconds=30.0, tolerance=Tolerance(relative=1e-4, absolute=1e-4))
+@exercise(
+    seconds=30.0,
+    tolerance=Tolerance(relative=1e-4, absolute=1e-4),
+    uses="import torch\nfrom autodiff_course.descent import descend",
+)
 def pseudo_inverse(x):
     """Return the Y that minimises ‖XY − I‖², found by `descend`, for a tall matrix X.
 
     `x` has more rows than columns, and its columns are independent. The answer may be off by 1e-4.
     """
-    identity = eye(len(x), dtype=x.dtype)
+    identity = torch.eye(len(x), dtype=x.dtype)
     result = descend(
         lambda y: (x @ y - identity).square().sum(),
         x.new_zeros(x.shape[1], x.shape[0]),
@@ -300,6 +303,14 @@ def _first_steps_only(x):
 @pseudo_inverse.mistake("The descent has not moved from its start at 0.")
 def _start(x):
     return torch.zeros(x.shape[1], x.shape[0], dtype=x.dtype)
+
+
+@pseudo_inverse.method(
+    "This calls a library for the whole exercise. It is right; here the descent is to find it."
+)
+def _(call):
+    library = ("linalg_pinv", "pinverse", "linalg_lstsq", "linalg_inv", "linalg_solve", "inverse")
+    return not call.calls_of(*library, "linalg_svd", "linalg_qr")
 
 
 pseudo_inverse.add_hints(

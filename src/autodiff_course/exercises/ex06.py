@@ -1,4 +1,4 @@
-"""Exercises of notebook 06, function transforms: from a training step to a Jacobian."""
+"""Exercises of notebook 08, function transforms: from a training step to a Jacobian."""
 
 from __future__ import annotations
 
@@ -25,7 +25,12 @@ def _numbers(*values):
 # 1. A training step with auxiliary data
 
 
-@exercise
+@exercise(
+    minutes=8,
+    insight="One call gives gradients, loss and metrics, since all come from the same sweep.",
+    next_try="Wrap it in a loop and watch the loss fall.",
+    uses="from torch.func import grad_and_value",
+)
 def training_step(loss_fn, parameters, x, y, rate):
     """Take one step of gradient descent: return (new parameters, loss, metrics).
 
@@ -108,6 +113,18 @@ def _pair_returned(loss_fn, parameters, x, y, rate):
     return stepped, (loss, metrics)
 
 
+@training_step.method(
+    "`loss_fn` is called more than once. `grad_and_value` gives all from one call."
+)
+def _(call):
+    return call.calls_of(call.given[0]) == 1
+
+
+@training_step.method("The caller's dict or tensors are changed. Make new ones.")
+def _(call):
+    return call.unchanged
+
+
 training_step.add_hints(
     "`grad_and_value(loss_fn, has_aux=True)` is a function. What are its arguments?",
     "With `has_aux=True` the result has the form `gradients, (loss, metrics)`.",
@@ -118,7 +135,12 @@ training_step.add_hints(
 # 2. The norm of each sample's gradient
 
 
-@exercise
+@exercise(
+    minutes=6,
+    insight="vmap adds the samples as a hidden dimension, so no loop over them is left.",
+    next_try="Clip each sample's gradient at length 1 before you average them.",
+    uses="from torch.func import grad, vmap",
+)
 def gradient_norms(loss_fn, w, xs, ys):
     """Return, for each sample, the length of the gradient of its loss with respect to w.
 
@@ -220,7 +242,12 @@ gradient_norms.add_hints(
 # 3. The Jacobian of a layer, both ways
 
 
-@exercise
+@exercise(
+    minutes=10,
+    insight="jacfwd and jacrev are these two lines: products, batched by vmap.",
+    next_try="Which of the two needs fewer sweeps for this layer?",
+    uses="import torch\nfrom torch.func import jvp, vjp, vmap",
+)
 def layer_jacobian(weight, bias, x):
     """Return the Jacobian of x -> tanh(weight @ x + bias) twice: from columns and from rows.
 
@@ -289,9 +316,18 @@ def _values_as_columns(weight, bias, x):
     return value[:, None].expand_as(columns), rows
 
 
+@layer_jacobian.method(
+    "Right, but `jacfwd`, `jacrev` and their like do the whole exercise. Put the columns together "
+    "from JVPs and the rows from VJPs."
+)
+def _(call):
+    ready_made = (torch.func.jacfwd, torch.func.jacrev, torch.func.hessian)
+    return not call.calls_of(*ready_made, torch.autograd.functional.jacobian)
+
+
 layer_jacobian.add_hints(
     "Seed a JVP with a unit vector of the input space, and a VJP with one of the output space.",
-    "All unit vectors of a space at once are the rows of `torch.eye(size)`: vmap over them.",
+    "All unit vectors of a space at once are the rows of `torch.eye(3)`, say: vmap over them.",
     "`jvp` wants tuples and returns (value, tangent); what `vjp` returns wants one vector and "
     "gives a tuple.",
 )

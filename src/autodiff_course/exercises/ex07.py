@@ -1,4 +1,4 @@
-"""Exercises of notebook 07, second derivatives: from one product to silent faults."""
+"""Exercises of notebook 09, second derivatives: from one product to silent faults."""
 
 from __future__ import annotations
 
@@ -25,7 +25,12 @@ def _numbers(*values):
 # 1. A Hessian-vector product
 
 
-@exercise
+@exercise(
+    minutes=6,
+    insight="A product with the Hessian costs a few gradients, however many variables there are.",
+    next_try="Swap the two: grad of a jvp. What does the other order keep in memory?",
+    uses="from torch.func import grad, jvp",
+)
 def hvp(f, x, v):
     """Return the product of the Hessian of f at x with v, without making the Hessian.
 
@@ -41,41 +46,32 @@ def _valley(x):
     return (100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2).sum()
 
 
-class _Cube(torch.autograd.Function):
-    """The cube, without a rule for vmap: a dense Hessian, whose columns vmap makes, fails."""
-
-    @staticmethod
-    def forward(x):
-        return x**3
-
-    @staticmethod
-    def setup_context(ctx, inputs, output):
-        ctx.save_for_backward(*inputs)
-        ctx.save_for_forward(*inputs)
-
-    @staticmethod
-    def backward(ctx, adjoint):
-        (x,) = ctx.saved_tensors
-        return 3 * x**2 * adjoint
-
-    @staticmethod
-    def jvp(ctx, tangent):
-        (x,) = ctx.saved_tensors
-        return 3 * x**2 * tangent
-
-
 def _sum_of_cubes(x):
-    return _Cube.apply(x).sum()
+    return (x**3).sum()
 
 
 @hvp.cases
 def _products():
     x, v = _numbers(0.5, -1.0, 2.0), _numbers(1.0, 0.25, -2.0)
+    long = torch.linspace(-1.0, 1.2, 12, dtype=torch.float64)
     return [
         case(_valley, x, v, label="Rosenbrock's function of 3 variables"),
         case(torch.prod, x, v, label="the product of 3 variables"),
-        case(_sum_of_cubes, x, v, label="a sum of cubes, by a custom Function without vmap rule"),
+        case(_sum_of_cubes, x, v, label="a sum of cubes of 3 variables"),
+        case(_valley, long, long.flip(0), label="Rosenbrock's function of 12 variables"),
     ]
+
+
+@hvp.method(
+    "The numbers are right, but on the way there is the whole Hessian, or a product per variable. "
+    "Ask for the one product only."
+)
+def _(call):
+    # One product takes a few evaluations and sweeps; a column for each of 12 variables does not.
+    f, x, _ = call.given
+    few = min(5, len(x) + 2)
+    batched = call.calls_of("_vmap_increment_nesting")
+    return not batched and max(call.calls_of(f), call.calls_of("run_backward")) < few
 
 
 @hvp.mistake("`jvp` returns (value, tangent). The value is the gradient; the product is second.")
@@ -103,14 +99,6 @@ def _curvature(f, x, v):
     return v @ hvp.reference(f, x, v)
 
 
-@hvp.mistake(
-    "The numbers are right, but on the way there is the whole Hessian. vmap makes its columns, and "
-    "knows no rule for this custom Function. Ask for the one product only."
-)
-def _dense(f, x, v):
-    return hessian(f)(x) @ v
-
-
 @hvp.mistake("`jvp` wants tuples: `(x,)` and `(v,)`.")
 def _no_tuples(f, x, v):
     return jvp(grad(f), x, v)[1]
@@ -125,59 +113,64 @@ hvp.add_hints(
 # 2. Three broken snippets
 
 
-@exercise
+@exercise(
+    minutes=12,
+    insight="Loud, visible, silent: only the silent fault needs a second way to compare with.",
+    next_try="Find one more function whose two orders of second derivatives disagree.",
+    uses="import torch\nfrom torch.func import grad, hessian, vmap",
+)
 def three_mended(xs, matrix):
     """Return what the three snippets were meant to compute: (a, b, c).
 
-    a: for each x in xs the slope of x² where x is even, and of x elsewhere. b: for each x in xs the
-    slope of √x where x > 0, and 0 elsewhere. c: the second derivative at t = 0 of
+    a: for each x in xs the slope of x² where |x| < 1, and of 2|x| − 1 elsewhere. b: for each x in
+    xs the slope of sin(x)/x, which is 0 at x = 0. c: the second derivative at t = 0 of
     log det(matrix + t·I).
 
     Examples
     --------
-    >>> three_mended(torch.tensor([0.0, 1.0]), torch.eye(2))
-    (tensor([0., 1.]), tensor([0.0000, 0.5000]), tensor(-2.))
+    >>> three_mended(torch.tensor([0.0, 0.5, 3.0]), torch.eye(2))
+    (tensor([0., 1., 2.]), tensor([ 0.0000, -0.1625, -0.3457]), tensor(-2.))
     """
 
-    def even(x):
-        return torch.where(x % 2 == 0, x**2, x)
+    def rounded(x):
+        return torch.where(x.abs() < 1, x**2, 2 * x.abs() - 1)
 
-    def root(x):
-        safe = torch.where(x > 0, x, 1.0)  # the unused branch must be harmless, too
-        return torch.where(x > 0, safe.sqrt(), 0.0)
+    def wave(x):
+        safe = torch.where(x == 0, 1.0, x)  # the unused branch must be harmless, too
+        return torch.where(x == 0, 1.0, safe.sin() / safe)
 
     def volume(t):
         return torch.logdet(matrix + t * torch.eye(len(matrix), dtype=matrix.dtype))
 
-    return vmap(grad(even))(xs), vmap(grad(root))(xs), hessian(volume)(matrix.new_zeros(()))
+    return vmap(grad(rounded))(xs), vmap(grad(wave))(xs), hessian(volume)(matrix.new_zeros(()))
 
 
 @three_mended.cases
 def _patients():
     one = torch.stack([_numbers(2.0, 1.0), _numbers(0.0, 4.0)])
     other = torch.stack([_numbers(3.0, -1.0), _numbers(1.0, 1.0)])
-    return [case(_numbers(0.0, 1.0, 2.0, 9.0), one), case(_numbers(4.0, 0.0, -3.0), other)]
+    return [case(_numbers(0.0, 0.25, 2.0, -9.0), one), case(_numbers(4.0, 0.0, -3.0, -0.5), other)]
 
 
-def _root_with_one_where(xs):
-    return vmap(grad(lambda x: torch.where(x > 0, x.sqrt(), 0.0)))(xs)
+def _wave_with_one_where(xs):
+    return vmap(grad(lambda x: torch.where(x == 0, 1.0, x.sin() / x)))(xs)
 
 
 @three_mended.mistake(
-    "RuntimeError: vmap cannot follow a Python `if` on a tensor. For a, compute both branches and "
-    "choose with `torch.where`."
+    "vmap cannot follow a Python `if` on a tensor. For a, compute both branches and choose with "
+    "`torch.where`."
 )
 def _python_if(xs, matrix):
-    return vmap(grad(lambda x: x**2 if x % 2 == 0 else x))(xs)
+    return vmap(grad(lambda x: x**2 if x.abs() < 1 else 2 * x.abs() - 1))(xs)
 
 
 @three_mended.mistake(
-    "b is NaN where x is 0: the slope of √x there is infinite, and 0 times infinity is NaN. Give "
-    "the root a harmless number in the unused branch: a second `torch.where`, inside."
+    "b is NaN at x = 0: there 0/0 stands in the branch that is not taken, and 0 times its slope is "
+    "NaN. Give the division a harmless number there: a second `torch.where`, inside."
 )
 def _one_where(xs, matrix):
     a, _, c = three_mended.reference(xs, matrix)
-    return a, _root_with_one_where(xs), c
+    return a, _wave_with_one_where(xs), c
 
 
 @three_mended.mistake(
@@ -190,24 +183,24 @@ def _term_lost(xs, matrix):
 
 
 @three_mended.mistake(
-    "Two are still ill. b is NaN where x is 0: a second `torch.where`, inside, keeps the root away "
-    "from 0. c loses a term: take `hessian`."
+    "Two are still ill. b is NaN at x = 0: a second `torch.where`, inside, keeps the division away "
+    "from 0/0. c loses a term: take `hessian`."
 )
 def _only_the_loud_one(xs, matrix):
     a, _, _ = three_mended.reference(xs, matrix)
-    return a, _root_with_one_where(xs), 0.0
+    return a, _wave_with_one_where(xs), 0.0
 
 
-@three_mended.mistake("b is infinite where x is 0: `clamp` passes the 0 on to the root.")
-def _clamped(xs, matrix):
+@three_mended.mistake("b is off near 0: a small number added to x shifts the wave. Choose instead.")
+def _shifted(xs, matrix):
     a, _, c = three_mended.reference(xs, matrix)
-    return a, vmap(grad(lambda x: x.clamp(min=0.0).sqrt()))(xs), c
+    return a, vmap(grad(lambda x: (x + 1e-3).sin() / (x + 1e-3)))(xs), c
 
 
 @three_mended.mistake("a holds the values. The slopes were asked: put `grad` inside `vmap`.")
 def _values(xs, matrix):
     _, b, c = three_mended.reference(xs, matrix)
-    return torch.where(xs % 2 == 0, xs**2, xs), b, c
+    return torch.where(xs.abs() < 1, xs**2, 2 * xs.abs() - 1), b, c
 
 
 three_mended.add_hints(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+import scipy.linalg
 import torch
 from scipy.sparse.linalg import spsolve
 
@@ -16,7 +18,11 @@ __all__ = ["active_block", "greedy_colors", "is_recoverable", "newton_step", "pa
 # 1. A pattern by hand
 
 
-@exercise
+@exercise(
+    minutes=4,
+    insight="An entry needs two variables that meet in one non-linear operation.",
+    next_try="Add x₀·x₂ and write down which two entries are new.",
+)
 def pattern_by_hand():
     """Write the pattern of f(x) = x₀²·x₁ + sin(x₁·x₃) + 5·x₂: four rows of zeros and ones."""
     return [
@@ -58,7 +64,11 @@ pattern_by_hand.add_hints(
 # 2. Greedy colours
 
 
-@exercise
+@exercise(
+    minutes=10,
+    insight="Columns of one colour do not touch, so one product gives all their entries.",
+    next_try="Reverse the order of the columns of the arrowhead. How many colours now?",
+)
 def greedy_colors(pattern):
     """Colour the columns of a square 0/1 matrix, so that no row meets a colour twice.
 
@@ -85,14 +95,24 @@ def _arrow(n):
     return [[int(i == j or i * j == 0) for j in range(n)] for i in range(n)]
 
 
+def _symmetric(random, n=6):
+    upper = [[int(random.random() < 0.3) for _ in range(n)] for _ in range(n)]
+    return [[upper[min(i, j)][max(i, j)] for j in range(n)] for i in range(n)]
+
+
 @greedy_colors.cases
 def _patterns():
     return [
-        case(_chain(6), label="a chain of 6"),
         case([[1, 0], [0, 1]]),
+        case(_chain(6), label="a chain of 6"),
         case(_arrow(5), label="an arrowhead of 5"),
         case([[0, 1, 0, 0], [1, 0, 1, 0], [0, 1, 0, 1], [0, 0, 1, 0]]),
     ]
+
+
+@greedy_colors.random_cases
+def _(random):
+    return [case(_symmetric(random)) for _ in range(3)]
 
 
 @greedy_colors.mistake(
@@ -117,6 +137,13 @@ def _from_one(pattern):
     return [c + 1 for c in greedy_colors.reference(pattern)]
 
 
+@greedy_colors.method(
+    "This calls the package for the whole exercise. It is right, but here it is yours to write."
+)
+def _(call):
+    return not call.calls_in("autodiff_course.sparse")
+
+
 greedy_colors.add_hints(
     "Columns j and k share a row if `any(row[j] and row[k] for row in pattern)`.",
     "Collect the colours of all earlier columns that share a row in a set, then count upwards.",
@@ -126,7 +153,11 @@ greedy_colors.add_hints(
 # 3. Catch a wrong colouring
 
 
-@exercise
+@exercise(
+    minutes=10,
+    insight="Symmetry gives every entry beside the diagonal two chances to be read off.",
+    next_try="Find the fewest colours for an arrowhead of 5 that are still enough.",
+)
 def is_recoverable(pattern, colors):
     """Say whether all entries of a symmetric matrix can be read off: True or False.
 
@@ -156,7 +187,14 @@ def _colorings():
         case(_arrow(5), [0, 1, 1, 1, 1], label="an arrowhead of 5, colours 0 1 1 1 1"),
         case(_arrow(5), [0, 0, 1, 2, 3], label="an arrowhead of 5, colours 0 0 1 2 3"),
         case([[0, 0], [0, 0]], [0, 0]),
+        case([[1, 1], [1, 0]], [0, 0]),
     ]
+
+
+@is_recoverable.random_cases
+def _(random):
+    drawn = [(_symmetric(random, 4), [random.randrange(3) for _ in range(4)]) for _ in range(6)]
+    return [case(pattern, colors) for pattern, colors in drawn]
 
 
 @is_recoverable.mistake("An entry may also be read off its mirror image: try row j too.")
@@ -173,6 +211,21 @@ def _proper_only(pattern, colors):
     return all(colors[i] != colors[j] for i, j in pairs)
 
 
+@is_recoverable.mistake("The diagonal has to be read off too, not only what lies beside it.")
+def _without_diagonal(pattern, colors):
+    n = len(pattern)
+    rows = [[colors[k] for k in range(n) if pattern[i][k]] for i in range(n)]
+    pairs = [(i, j) for i in range(n) for j in range(n) if i != j and pattern[i][j]]
+    return all(1 in (rows[i].count(colors[j]), rows[j].count(colors[i])) for i, j in pairs)
+
+
+@is_recoverable.method(
+    "This calls the package for the whole exercise. It is right, but here it is yours to write."
+)
+def _(call):
+    return not call.calls_in("autodiff_course.sparse")
+
+
 is_recoverable.add_hints(
     "Write a helper `alone(i, j)`: how many entries of row i lie in columns of column j's colour?",
     "Each entry needs `alone(i, j) or alone(j, i)`.",
@@ -182,43 +235,51 @@ is_recoverable.add_hints(
 # 4. One active weight, or none
 
 
-@exercise(needs="torch", tolerance=Tolerance(relative=1e-6, absolute=1e-9))
+@exercise(
+    minutes=5,
+    insight="The Hessian of a square of something linear is twice an outer product, of rank one.",
+    next_try="Which entries would a dense Hessian in all weights have in vain?",
+    uses="import torch",
+)
 def active_block(x, active):
-    """Return the Hessian of ((w ⊙ z)·x − 1)² in the active weights: k lists of k numbers.
+    """Return the Hessian of ((w ⊙ z)·x − 1)² in the active weights: k rows of k numbers.
 
-    x is a list of floats, `active` the list of the k positions where z is 1. k may be 1 or 0.
+    x is a float64 tensor, `active` the list of the k positions where z is 1; z is 0 elsewhere. k
+    may be 1 or 0. Return a tensor, or lists.
 
     Examples
     --------
-    >>> active_block([1.0, 2.0, 3.0], [0, 2])
-    [[2.0, 6.0], [6.0, 18.0]]
-    >>> active_block([1.0, 2.0, 3.0], [])
-    []
+    >>> active_block(torch.tensor([1.0, 2.0, 3.0]), [0, 2])
+    tensor([[ 2.,  6.],
+            [ 6., 18.]])
+    >>> active_block(torch.tensor([1.0, 2.0, 3.0]), []).shape
+    torch.Size([0, 0])
     """
-    return [[2 * x[i] * x[j] for j in active] for i in active]
+    chosen = x[active]
+    return 2 * torch.outer(chosen, chosen)
 
 
 @active_block.cases
 def _masks():
-    x = [1.0, 2.0, 3.0, -0.5]
-    return [case(x, [0, 2]), case(x, [3]), case(x, []), case(x, [0, 1, 2, 3])]
+    x = torch.tensor([1.0, 2.0, 3.0, -0.5], dtype=torch.float64)
+    return [case(x, active) for active in ([0, 2], [3], [], [0, 1, 2, 3])]
 
 
-@active_block.mistake("With one active weight the result should still be a list with one list.")
+@active_block.mistake("With one active weight the result should still have one row and one column.")
 def _squeezed(x, active):
-    block = active_block.reference(x, active)
-    return block[0][0] if len(block) == 1 else block
+    return active_block.reference(x, active).squeeze()
 
 
 @active_block.mistake("Leave out the rows and columns of the inactive weights.")
 def _with_zeros(x, active):
-    n = range(len(x))
-    return [[2 * x[i] * x[j] if i in active and j in active else 0.0 for j in n] for i in n]
+    masked = torch.zeros_like(x)
+    masked[active] = x[active]
+    return 2 * torch.outer(masked, masked)
 
 
 @active_block.mistake("The factor 2 is lost: the second derivative of r² is 2.")
 def _no_two(x, active):
-    return [[x[i] * x[j] for j in active] for i in active]
+    return active_block.reference(x, active) / 2
 
 
 active_block.add_hints(
@@ -230,11 +291,20 @@ active_block.add_hints(
 # 5. A Newton step on your own function
 
 
-@exercise(needs="torch", seconds=20.0, tolerance=Tolerance(relative=1e-6, absolute=1e-8))
+@exercise(
+    seconds=20.0,
+    tolerance=Tolerance(relative=1e-6, absolute=1e-8),
+    minutes=8,
+    insight="Exact second derivatives cost a handful of gradients here, however many variables.",
+    next_try="Call it again and again: on the chain each step gains digits, on the quadratic none.",
+    uses="import torch\nfrom scipy.sparse.linalg import spsolve\n"
+    "from autodiff_course.sparse import sparse_hessian",
+)
 def newton_step(f, x):
     """Return x − H⁻¹g, where g is the gradient and H the Hessian of f at x, as a torch tensor.
 
-    x is a float64 tensor of up to 20,000 variables. Use a sparse Hessian and a sparse solver.
+    x is a float64 tensor of up to 2,000 variables, and every variable meets few others. Use a
+    sparse Hessian and a sparse solver: the same lines then serve for a million variables.
 
     Examples
     --------
@@ -262,8 +332,24 @@ def _functions():
     return [
         case(_quadratic, start(4), label="a quadratic function of 4 variables"),
         case(_quartic_chain, start(6), label="a chain of fourth powers, 6 variables"),
-        case(_quartic_chain, start(20_000), label="a chain of fourth powers, 20,000 variables"),
+        # A dense Hessian of it has 32 MB: slow enough to notice, and harmless.
+        case(
+            _quartic_chain,
+            start(2_000),
+            label="a chain of fourth powers, 2,000 variables",
+            too_slow="Is a full matrix formed, or solved with?",
+        ),
     ]
+
+
+@newton_step.method(
+    "The step is right, but on the way stands a full matrix, of n² numbers. Take `sparse_hessian` "
+    "and a sparse solver."
+)
+def _(call):
+    dense = ("linalg_solve", "linalg_inv", "linalg_solve_ex", "linalg_inv_ex", "inverse")
+    numpy_too = (np.linalg.solve.__wrapped__, np.linalg.inv.__wrapped__, scipy.linalg.solve)
+    return not call.calls_of(*dense, *numpy_too, torch.func.hessian)
 
 
 @newton_step.mistake("The step goes the wrong way: subtract H⁻¹g.")
@@ -283,5 +369,5 @@ def _step_only(f, x):
 
 newton_step.add_hints(
     "`torch.func.grad(f)(x)` is the gradient, `sparse_hessian(f, x)` the Hessian.",
-    "`scipy.sparse.linalg.spsolve(hessian, gradient)` solves; it takes NumPy's arrays.",
+    "`spsolve` takes the Hessian and the gradient, as a NumPy array, and solves.",
 )

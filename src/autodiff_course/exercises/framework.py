@@ -250,7 +250,7 @@ class Exercise:
     def stub(self) -> str:
         """What the notebook holds before the reader starts: runs, and counts as not attempted."""
         # "my_": a plain name could hide one that the notebook imports, such as count_paths.
-        text = self.task.text
+        text = "\n\n".join(map(_narrow, self.task.text.split("\n\n")))
         if self.asks_for_function:
             raw, end = "r" if "\\" in text else "", "\n" if "\n" in text else ""
             body = f'{raw}"""{text}{end}"""\n# your code here\nreturn ...'
@@ -385,6 +385,12 @@ class Exercise:
             index=found.index or None,
             rows=(("Yours", show(answer)),),
         )
+
+
+def _narrow(paragraph):
+    """Wrap a paragraph, unless it is a list, so that a cell that holds it does not scroll."""
+    listed = any(line[:1] in " -*" for line in paragraph.splitlines())
+    return paragraph if listed else textwrap.fill(paragraph, 72, break_on_hyphens=False)
 
 
 def _hide(answer, expected, found):

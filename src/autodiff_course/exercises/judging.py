@@ -68,7 +68,7 @@ class Call:
 
     def __init__(self, arguments: tuple, given: tuple, agree: Callable) -> None:
         self.arguments, self.given, self.value = arguments, given, None
-        self._agree, self._calls = agree, Counter()
+        self._agree, self._calls, self._modules = agree, Counter(), Counter()
 
     def calls_of(self, *functions: Callable | str) -> int:
         """Count the calls of functions during this one, from wherever and under whatever name.
@@ -81,6 +81,11 @@ class Call:
             for one in functions
         ]
         return sum(self._calls[key] for key in keys)
+
+    def calls_in(self, package: str) -> int:
+        """Count the calls of functions that are written in a package, in Python."""
+        inside = package + "."
+        return sum(n for name, n in self._modules.items() if f"{name}.".startswith(inside))
 
     @property
     def unchanged(self) -> bool:
@@ -97,6 +102,7 @@ class Call:
         def count(frame, event, argument):
             if event == "call":
                 self._calls[frame.f_code] += 1
+                self._modules[frame.f_globals.get("__name__", "")] += 1
             elif event == "c_call":
                 self._calls[argument.__name__] += 1
 
@@ -234,17 +240,19 @@ class Judge:
         wrong, best, found = self._number, 0, ("", False)
         for mistake in self._exercise.mistakes:
             same = self._same(clock, mistake, wrong)
-            if same and len(same) > best:
-                best = len(same)
-                mine = self._outcomes[wrong]
-                if isinstance(mine, Raised):
-                    with clock.paused():
-                        theirs = call(mistake.function, self._fresh(wrong))
-                    sure = _normal(mine.text) == _normal(theirs.text)
-                else:
-                    telling = [self._outcomes[n] for n in same if self._is_wrong(n)]
-                    sure = not is_perhaps([plain(getattr(one, "value", None)) for one in telling])
-                found = (mistake.message, sure)
+            if len(same) <= best:
+                continue
+            mine = self._outcomes[wrong]
+            if isinstance(mine, Raised):
+                with clock.paused():
+                    theirs = call(mistake.function, self._fresh(wrong))
+                sure = _normal(mine.text) == _normal(theirs.text)
+            else:
+                telling = [self._outcomes[n] for n in same if self._is_wrong(n)]
+                sure = not is_perhaps([plain(getattr(one, "value", None)) for one in telling])
+                if not sure and len(same) < len(self._outcomes):
+                    continue  # a yes here and there is no resemblance
+            best, found = len(same), (mistake.message, sure)
         return found
 
     def _same(self, clock, mistake, wrong):

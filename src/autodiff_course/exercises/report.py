@@ -194,7 +194,9 @@ def common_mistakes(students: Sequence[Student]) -> list[tuple[str, str, int]]:
 
 def write_report(students: Sequence[Student], folder: Path) -> None:
     """Write ``report.csv`` and ``report.html``: a row per student, a column per exercise."""
-    names = sorted({name for student in students for name in student.states})
+    # Within a notebook, the exercises stay in the order in which they are done.
+    names = list(dict.fromkeys(name for student in students for name in student.states))
+    names.sort(key=lambda name: name.partition(".")[0])
     head = ["student", *names, "right", "first mistake", "problem"]
     rows = [_row(student, names) for student in students]
     with (folder / "report.csv").open("w", encoding="utf-8-sig", newline="") as file:
@@ -220,12 +222,16 @@ def _row(student, names):
 
 
 def _table(head, rows):
-    heads = "".join(f'<th scope="col">{html.escape(cell)}</th>' for cell in head)
+    heads = "".join(f'<th scope="col">{_breakable(cell)}</th>' for cell in head)
     lines = [
         "<tr>" + "".join(f"<td>{html.escape(str(cell))}</td>" for cell in row) + "</tr>"
         for row in rows
     ]
     return f"<div><table><tr>{heads}</tr>{''.join(lines)}</table></div>"
+
+
+def _breakable(name):
+    return re.sub(r"([._])", r"\1<wbr>", html.escape(name))
 
 
 _PAGE = """<!doctype html>
@@ -237,6 +243,9 @@ div {{ overflow-x: auto; }}
 table {{ border-collapse: collapse; }}
 th, td {{ border: 1px solid #8888; padding: 0.3em 0.6em; text-align: left; vertical-align: top; }}
 td:first-child {{ font-weight: bold; }}
+td {{ min-width: 4em; }}
+td:nth-last-child(2) {{ min-width: 18em; }}
+td:last-child:not(:empty) {{ min-width: 9em; }}
 </style></head><body>
 <h1>Exercises of the class</h1>
 {students}

@@ -15,10 +15,10 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor, fx
 
-from . import coloring as coloring_module
 from .coloring import METHODS, Coloring, color_canonical
 from .pattern import MAX_ENTRIES, as_pattern, follow_gradient
 from .program import batched, compile_recording, split_by_direction
+from .recovery import direct_sources, substitute, substitution_order
 from .tracing import Problem, trace_product
 from .variables import Arguments, Variables
 
@@ -149,7 +149,8 @@ def prepare_hessian(
     References
     ----------
     M. J. D. Powell, Ph. L. Toint: On the estimation of sparse Hessian matrices (1979).
-    Assefaw H. Gebremedhin, Fredrik Manne, Alex Pothen: What color is your Jacobian? (2005).
+    Assefaw H. Gebremedhin, Arijit Tarafdar, Alex Pothen, Andrea Walther: Efficient computation of
+    sparse Hessians using coloring and automatic differentiation (2009).
 
     Examples
     --------
@@ -443,7 +444,7 @@ class _Lookup:
     def __init__(self, pattern: sp.csr_array, coloring: Coloring, variables: Variables):
         places = max(coloring.count, 1) * max(variables.n, 1)
         sources = np.empty(pattern.nnz, np.int32 if places < 2**31 else np.int64)
-        failed = coloring_module.direct_sources(
+        failed = direct_sources(
             pattern.indptr, pattern.indices, coloring.colors, max(coloring.count, 1), sources
         )
         if failed >= 0:
@@ -461,7 +462,7 @@ class _Substitution:
         count = (pattern.nnz + int(np.count_nonzero(pattern.diagonal()))) // 2
         self._steps = np.empty((count, 4), np.int64)
         self._nnz = pattern.nnz
-        done = coloring_module.substitution_order(
+        done = substitution_order(
             pattern.indptr, pattern.indices, coloring.colors, max(coloring.count, 1), self._steps
         )
         if done < count:
@@ -470,5 +471,5 @@ class _Substitution:
     def __call__(self, compressed: Tensor) -> Tensor:
         flat = compressed.reshape(-1).cpu().numpy()
         data = np.empty(self._nnz, flat.dtype)
-        coloring_module.substitute(flat, self._steps, data)
+        substitute(flat, self._steps, data)
         return torch.from_numpy(data).to(compressed.device)

@@ -1,0 +1,346 @@
+"""Answers that real readers hand in to the exercises of notebook 02."""
+
+import itertools
+import math
+import random
+
+import pytest
+
+from autodiff_course import graph
+from autodiff_course.exercises import ex02
+from autodiff_course.exercises.ex02 import Dual
+
+
+def _message(one, answer):
+    result = one.check(answer)
+    assert result.status in ("wrong", "other way"), result
+    return result.message
+
+
+# Right answers in other styles
+
+
+def _unit(n, place):
+    unit = [0] * n
+    unit[place] = 1
+    return unit
+
+
+def _product_as_dual(x, y):
+    return Dual(x.value * y.value, x.value * y.tangent + y.value * x.tangent)
+
+
+def _product_unpacked(x, y):
+    (a, da), (b, db) = x, y
+    return [a * b, a * db + b * da]
+
+
+def _quotient_rule(x, y):
+    slope = (x.tangent * y.value - x.value * y.tangent) / y.value**2
+    return x.value / y.value, slope
+
+
+def _quotient_by_local_derivatives(x, y):
+    return Dual(x.value / y.value, x.tangent / y.value - x.value / y.value**2 * y.tangent)
+
+
+def _newton_by_two_runs(f, x):
+    return x - f(Dual(x, 1.0)).value / f(Dual(x, 1.0)).tangent
+
+
+def _newton_by_a_sweep(f, x):
+    at = graph.Scalar(x)
+    y = f(at)
+    return x - y.value / graph.gradient(y, at)
+
+
+def _jvp_by_a_loop(f, point, direction):
+    inputs = []
+    for i in range(len(point)):
+        inputs.append(Dual(point[i], direction[i]))
+    result = []
+    for output in f(*inputs):
+        result.append(output.tangent)
+    return tuple(result)
+
+
+def _jvp_by_columns(f, point, direction):
+    total = None
+    for j, weight in enumerate(direction):
+        column = [y.tangent for y in f(*map(Dual, point, _unit(len(point), j)))]
+        column = [weight * entry for entry in column]
+        total = column if total is None else [a + b for a, b in zip(total, column, strict=True)]
+    return total
+
+
+def _pair_by_numpy(push, pull, n, m):
+    np = pytest.importorskip("numpy")
+    source = np.random.default_rng(0)
+    v, u = source.normal(size=n), source.normal(size=m)
+    return np.allclose(np.dot(u, push(list(v))), np.dot(pull(list(u)), v))
+
+
+def _pair_by_whole_matrices(push, pull, n, m):
+    columns = [push(_unit(n, j)) for j in range(n)]
+    rows = [pull(_unit(m, i)) for i in range(m)]
+    return all(
+        math.isclose(columns[j][i], rows[i][j]) for i, j in itertools.product(range(m), range(n))
+    )
+
+
+def _columns_by_index(push, n):
+    columns = [push(_unit(n, j)) for j in range(n)]
+    return [[columns[j][i] for j in range(n)] for i in range(len(columns[0]))]
+
+
+def _columns_as_tuples(push, n):
+    return list(zip(*(push(_unit(n, j)) for j in range(n)), strict=True))
+
+
+def _columns_by_numpy(push, n):
+    np = pytest.importorskip("numpy")
+    return np.array([push(list(row)) for row in np.eye(n)]).T
+
+
+def _rows_by_a_loop(pull, m):
+    rows = []
+    for i in range(m):
+        seed = [0.0] * m
+        seed[i] = 1.0
+        rows.append(pull(seed))
+    return rows
+
+
+def _transposed_by_the_whole_jacobian(push, candidates):
+    right = _columns_by_index(push, len(candidates[0]))
+    return next(i for i, one in enumerate(candidates) if one != right)
+
+
+def _brackets_by_matrices(sizes):
+    def work(shapes):
+        total, left = 0, shapes[0]
+        for shape in shapes[1:]:
+            total += left[0] * left[1] * shape[1]
+            left = (left[0], shape[1])
+        return total
+
+    shapes = [(p, q) for q, p in itertools.pairwise(sizes)]
+    flipped = [(q, p) for p, q in shapes]
+    return work(flipped), work(shapes[::-1])
+
+
+def _costs_by_parts(operations, rules, edges, inputs, outputs):
+    forward = sum(operations * (k == 0) + rules * (k == 0) + edges for k in range(inputs))
+    forward += inputs * (edges - operations)
+    reverse_additions = edges - operations - inputs + outputs
+    return [forward, operations + rules + outputs * (edges + reverse_additions)]
+
+
+@pytest.mark.parametrize(
+    ("name", "answer"),
+    [
+        ("multiply_duals", _product_as_dual),
+        ("multiply_duals", _product_unpacked),
+        ("divide_duals", _quotient_rule),
+        ("divide_duals", _quotient_by_local_derivatives),
+        ("newton_step", _newton_by_two_runs),
+        ("newton_step", _newton_by_a_sweep),
+        ("jvp", _jvp_by_a_loop),
+        ("jvp", _jvp_by_columns),
+        ("is_dual_pair", _pair_by_numpy),
+        ("is_dual_pair", _pair_by_whole_matrices),
+        ("jacobian_by_columns", _columns_by_index),
+        ("jacobian_by_columns", _columns_as_tuples),
+        ("jacobian_by_columns", _columns_by_numpy),
+        ("jacobian_by_rows", _rows_by_a_loop),
+        ("find_transposed", _transposed_by_the_whole_jacobian),
+        ("bracket_costs", _brackets_by_matrices),
+        ("jacobian_costs", _costs_by_parts),
+    ],
+)
+def test_right_answers_in_other_styles(name, answer):
+    result = getattr(ex02, name).check(answer)
+    assert result, result
+
+
+# The course's own answers against an independent truth
+
+
+def _recorded(f, point):
+    inputs = [graph.Scalar(value) for value in point]
+    return inputs, f(*inputs)
+
+
+def test_jvp_is_the_forward_sweep():
+    point, direction = [0.7, -1.3, 2.0], [0.5, -2.0, 1.0]
+    inputs, outputs = _recorded(ex02._one_output, point)
+    seeds = dict(zip(inputs, direction, strict=True))
+    swept = {step.node: step.total for step in graph.forward_sweep(outputs, wrt=seeds)}
+    assert ex02.jvp.reference(ex02._one_output, point, direction) == pytest.approx(
+        [swept[y] for y in outputs]
+    )
+
+
+def test_dual_numbers_agree_with_scalars_on_every_operation():
+    def every(x, y):
+        return (2 * x + x * y).sin() / (1 + y.cos() * y.cos()) + x / 3
+
+    inputs, output = _recorded(every, [0.4, 1.9])
+    for seeds in ((1.0, 0.0), (0.0, 1.0), (0.3, -2.0)):
+        mine = every(Dual(0.4, seeds[0]), Dual(1.9, seeds[1]))
+        true = sum(a * b for a, b in zip(seeds, graph.gradient(output, inputs), strict=True))
+        assert (mine.value, mine.tangent) == pytest.approx((output.value, true))
+
+
+def _several(x, y, z):
+    s = (x * y).sin()
+    return [s * s + z, s * z, (x + z) * (y + z)]
+
+
+def test_the_costs_of_the_sweeps_are_those_of_the_sweeps():
+    """Count multiplications and additions step by step, over three inputs and three outputs."""
+    inputs, outputs = _recorded(_several, [0.5, 2.0, -1.0])
+    order = graph.topological_order(outputs)
+    edges = sum(len(node.parents) for node in order)
+    operations = len(order) - len(inputs)
+    forward = _arithmetic(graph.forward_sweep(outputs, wrt=inputs[0]), seeded=inputs)
+    reverse = _arithmetic(graph.reverse_sweep(dict.fromkeys(outputs, 1.0)), seeded=outputs)
+    once = operations + 1  # the rule of one sine
+    assert ex02.jacobian_costs.reference(operations, 1, edges, 3, 3) == (
+        once + 3 * forward,
+        once + 3 * reverse,
+    )
+
+
+def _arithmetic(steps, seeded):
+    held, work = set(), 0
+    for step in steps:
+        if step.edge:
+            work += 1 + (step.node in held)
+        held.add(step.node)
+    assert set(seeded) <= held
+    return work
+
+
+def test_the_cost_of_a_gradient_is_that_of_the_package():
+    x = [graph.Scalar(0.5) for _ in range(6)]
+    f = sum((a * b.sin() for a, b in itertools.pairwise(x)), start=x[0] * x[0])
+    counts = graph.count_operations(f)
+    costs = ex02.jacobian_costs.reference(counts.operations, 5, counts.edges, 6, 1)
+    once = counts.operations + 5
+    assert costs == (
+        once + 6 * (counts.forward_multiplications + counts.forward_additions),
+        once + counts.reverse_multiplications + counts.reverse_additions,
+    )
+
+
+# What readers really get wrong
+
+
+def test_an_unseeded_newton_step_is_recognised_by_its_division():
+    def answer(f, x):
+        y = f(Dual(x))
+        return x - y.value / y.tangent
+
+    assert "the tangent 1" in _message(ex02.newton_step, answer)
+
+
+def test_a_shared_seed_that_is_never_cleared():
+    def answer(push, n):
+        seed, columns = [0.0] * n, []
+        for j in range(n):
+            seed[j] = 1.0
+            columns.append(push(seed))
+        return [list(row) for row in zip(*columns, strict=True)]
+
+    assert _message(ex02.jacobian_by_columns, answer).startswith("The seed of the input before")
+
+
+def test_columns_laid_down_as_rows():
+    message = _message(
+        ex02.jacobian_by_columns, lambda push, n: [push(_unit(n, j)) for j in range(n)]
+    )
+    assert "Rows are outputs." in message
+
+
+def test_more_runs_than_needed_are_not_counted_as_wrong():
+    def answer(push, n):
+        rows = len(push([0.0] * n))
+        return [[push(_unit(n, j))[i] for j in range(n)] for i in range(rows)]
+
+    result = ex02.jacobian_by_columns.check(answer)
+    assert result.status == "other way"
+    assert result.message.startswith("Right, by more runs than needed")
+
+
+def test_comparing_by_equality_fails_for_rounding():
+    def answer(push, pull, n, m):
+        v = [random.gauss(0.0, 1.0) for _ in range(n)]
+        u = [random.gauss(0.0, 1.0) for _ in range(m)]
+        forward = sum(a * b for a, b in zip(u, push(v), strict=True))
+        return forward == sum(a * b for a, b in zip(pull(u), v, strict=True))
+
+    random.seed(0)
+    result = ex02.is_dual_pair.check(answer)
+    assert result.status == "wrong"
+
+
+def test_a_pull_on_the_wrong_side_for_a_shape():
+    result = ex02.is_dual_pair.check(lambda push, pull, n, m: push([1.0] * m) == pull([1.0] * n))
+    assert "expected 3 numbers, got 2" in result.message
+
+
+def test_library_calls_that_do_the_whole_exercise_are_not_counted():
+    torch = pytest.importorskip("torch")
+
+    def by_grad(A, B, adjoint):
+        A, B = A.clone().requires_grad_(), B.clone().requires_grad_()
+        return torch.autograd.grad(A @ B, (A, B), adjoint)
+
+    def by_backward(A, B, adjoint):
+        A, B = A.clone().requires_grad_(), B.clone().requires_grad_()
+        (A @ B).backward(adjoint)
+        return A.grad, B.grad
+
+    def by_vjp(A, B, adjoint):
+        return torch.func.vjp(torch.matmul, A, B)[1](adjoint)
+
+    for answer in (by_grad, by_backward, by_vjp):
+        result = ex02.matmul_vjp.check(answer)
+        assert result.status == "other way"
+        assert result.message.startswith("Right numbers")
+
+
+def test_the_product_rule_of_matrices_in_other_styles():
+    torch = pytest.importorskip("torch")
+
+    def by_einsum(A, B, adjoint):
+        return torch.einsum("ik,jk->ij", adjoint, B), torch.einsum("ij,ik->jk", A, adjoint)
+
+    def by_mt(A, B, adjoint):
+        return [adjoint.matmul(B.mT), (adjoint.mT @ A).mT]
+
+    for answer in (by_einsum, by_mt):
+        assert ex02.matmul_vjp.check(answer)
+
+
+# Drills
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_the_drills_have_the_right_answers(seed):
+    numbers = random.Random(seed)
+    a, b, da, db = (numbers.choice((-3, -2, 2, 3, 4)) for _ in range(4))
+    e = (Dual(a, da) + Dual(b, db)) * (Dual(b, db) + 1)
+    assert ex02.drill_tangent.problem(seed).answer == e.tangent
+    x, y = graph.Scalar(a), graph.Scalar(b)
+    weights = {x * y: float(da), x + y: float(db)}
+    adjoint = {step.node: step.total for step in graph.reverse_sweep(weights)}
+    assert ex02.drill_adjoint.problem(seed).answer == adjoint[x]
+    sweeps = ex02.drill_sweeps.problem(seed)
+    assert str(sweeps.answer) in sweeps.why and str(sweeps.answer) in sweeps.question
+
+
+def test_nothing_but_the_last_exercise_needs_torch():
+    needing = [one for one in vars(ex02).values() if getattr(one, "_needs", ())]
+    assert needing == [ex02.matmul_vjp]
