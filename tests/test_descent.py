@@ -34,6 +34,7 @@ def test_the_examples_are_true():
 # Step rules
 
 
+@settings(max_examples=25, deadline=None)
 @given(st.floats(0.01, 0.45), st.integers(0, 20))
 def test_a_fixed_step_on_a_bowl_multiplies_by_one_factor(step, moves):
     run = descend(bowl, START, FixedStep(step), max_iterations=moves)
@@ -41,7 +42,7 @@ def test_a_fixed_step_on_a_bowl_multiplies_by_one_factor(step, moves):
     assert run.iterations == moves and run.evaluations == moves + 1
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(st.floats(1.05, 2.0), st.floats(0.3, 0.95))
 def test_the_adaptive_step_follows_the_values(grow, shrink):
     run = descend(vee, START, AdaptiveStep(0.1, grow, shrink), max_iterations=40)
@@ -52,7 +53,7 @@ def test_the_adaptive_step_follows_the_values(grow, shrink):
     torch.testing.assert_close(moves, -torch.tensor(steps)[:, None] * run.history.gradient[:-1])
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(st.floats(-5, 5), st.floats(-5, 5))
 def test_polyaks_step_never_leads_away_from_the_minimum(a, b):
     run = descend(vee, torch.tensor([a, b], dtype=torch.float64), PolyakStep(), max_iterations=50)
@@ -72,9 +73,9 @@ def test_polyaks_step_below_its_best_stalls_and_does_not_climb():
     assert run.reason == "stalled" and run.iterations == 0 and run.history.step.size == 1
 
 
-def test_polyaks_step_bears_a_gradient_whose_square_is_zero():
-    run = descend(lambda x: 1e-170 * x.sum(), START, PolyakStep(-1e-170), max_iterations=1)
-    assert run.iterations == 1 and run.iterate.isfinite().all()
+def test_a_gradient_whose_square_underflows_counts_as_zero():
+    run = descend(lambda x: 1e-170 * x.sum(), START, PolyakStep(-1e-170))
+    assert run.reason == "gradient is zero" and run.iterations == 0
 
 
 @pytest.mark.parametrize("power", [1.0, 0.5])

@@ -1,7 +1,7 @@
 """Answers that real readers hand in to the exercises of notebook 05."""
 
 import math
-import random
+import re
 
 import numpy as np
 import pytest
@@ -170,8 +170,8 @@ def test_an_endless_loop_on_a_singular_matrix_is_not_praised():
 
 
 @pytest.mark.parametrize("right", [torch.linalg.pinv, lambda x: torch.linalg.inv(x.T @ x) @ x.T])
-def test_the_pseudo_inverse_is_the_one_of_linear_algebra(right):
-    assert ex05.pseudo_inverse.check(right)
+def test_the_pseudo_inverse_of_linear_algebra_is_right_and_another_way(right):
+    assert ex05.pseudo_inverse.check(right).status == "other way"
 
 
 def test_a_target_that_is_never_reached_still_gives_the_pseudo_inverse():
@@ -208,19 +208,18 @@ def test_the_wrong_identity_is_told_where_it_was_made():
 
 @pytest.mark.parametrize("seed", range(5))
 def test_the_answers_of_the_drills_come_out_of_a_count(seed):
-    import re
 
     def numbers(question):
         return [float(n) for n in re.findall(r"\d+\.\d+|\d+", question)]
 
-    reach = ex05.drill_reach.make(random.Random(seed))
+    reach = ex05.drill_reach.problem(seed)
     first, shrink, length = numbers(reach.question)[:3]
     assert math.isclose(sum(first * shrink**k * length for k in range(1000)), reach.answer)
-    rate = ex05.drill_rate.make(random.Random(seed))
+    rate = ex05.drill_rate.problem(seed)
     small, large, step = numbers(rate.question)[:3]
     errors = [abs((1 - 2 * step * s * s) ** 50) ** (1 / 50) for s in (small, large)]
     assert math.isclose(max(errors), rate.answer, abs_tol=1e-4)
-    schulz = ex05.drill_schulz.make(random.Random(seed))
+    schulz = ex05.drill_schulz.problem(seed)
     _, residual, steps = numbers(schulz.question)[:3]
     y = 1 - residual
     for _ in range(int(steps)):

@@ -118,7 +118,7 @@ class PolyakStep:
 
     def start(self) -> NextStep:
         """Return the rule for one run."""
-        # Divided twice, since the square of a short length may be 0.
+        # Divided twice, since the square of a short length underflows.
         return lambda number, value, length: max(value - self.best, 0.0) / length / length
 
 
@@ -191,7 +191,8 @@ class Result:
         The function there.
     reason : str
         "target", "rule" (`stop_when`), "iterations", "stalled" (a step that changes no bit of the
-        iterate), "gradient is zero", "not finite", or "interrupted".
+        iterate), "gradient is zero" (its length, as the dtype computes it), "not finite", or
+        "interrupted".
     iterations, evaluations : int
         Moves made, and values with gradients computed. The two differ by the start, and by the line
         search of an optimiser that has one.
