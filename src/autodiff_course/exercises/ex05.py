@@ -466,6 +466,7 @@ best_fixed_step.add_hints(
 
 @exercise(
     minutes=8,
+    uses="import math",
     insight="Each iteration divides the error by the same number, so only the logarithm counts.",
     next_try="How many iterations does one more right digit cost at κ = 100?",
 )
@@ -626,9 +627,12 @@ newton_schulz.add_hints(
 
 
 @exercise(
+    minutes=12,
     seconds=30.0,
     tolerance=Tolerance(relative=1e-4, absolute=1e-4),
     uses="import torch\nfrom autodiff_course.descent import descend",
+    insight="The equation cannot be met, and the gradient still says when the best Y is found.",
+    next_try="Start from another matrix: for a tall X of full rank the answer stays the same.",
 )
 def pseudo_inverse(x):
     """Return the Y that minimises ‖XY − I‖², found by `descend`, for a tall matrix X.
