@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autodiff_course import descent
-from autodiff_course.descent import AdaptiveStep, DecayingStep, FixedStep, PolyakStep, descend
+from autodiff_course.descent import AdaptiveStep, FixedStep, PolyakStep, descend
 
 START = torch.tensor([3.0, -1.0], dtype=torch.float64)
 
@@ -78,16 +78,7 @@ def test_a_gradient_whose_square_underflows_counts_as_zero():
     assert run.reason == "gradient is zero" and run.iterations == 0
 
 
-@pytest.mark.parametrize("power", [1.0, 0.5])
-def test_decaying_steps_have_their_lengths(power):
-    plain = descend(valley, START, DecayingStep(0.01, power), max_iterations=6)
-    even = descend(valley, START, DecayingStep(0.01, power, normalised=True), max_iterations=6)
-    wanted = 0.01 / np.arange(1, 7) ** power
-    np.testing.assert_allclose(plain.history.step[:-1], wanted)
-    np.testing.assert_allclose(even.history.iterate.diff(dim=0).norm(dim=1), wanted)
-
-
-@pytest.mark.parametrize("rule", [FixedStep, AdaptiveStep, DecayingStep])
+@pytest.mark.parametrize("rule", [FixedStep, AdaptiveStep])
 @pytest.mark.parametrize("step", [0, -1.0, math.nan, math.inf, True, "0.1"])
 def test_a_rule_wants_positive_settings(rule, step):
     with pytest.raises(ValueError, match="must be a positive finite number, got"):

@@ -18,7 +18,6 @@ from tqdm import tqdm
 
 __all__ = [
     "AdaptiveStep",
-    "DecayingStep",
     "FixedStep",
     "History",
     "PolyakStep",
@@ -26,8 +25,8 @@ __all__ = [
     "descend",
 ]
 
-# A rule in use: the step, from the number of the iteration, the value, the gradient's length.
-NextStep = Callable[[int, float, float], float]
+# A rule in use: the step, from the value and the length of the gradient.
+NextStep = Callable[[float, float], float]
 
 
 def _check_positive(settings, *names) -> None:
@@ -56,7 +55,7 @@ class FixedStep:
 
     def start(self) -> NextStep:
         """Return the rule for one run."""
-        return lambda number, value, length: self.step
+        return lambda value, length: self.step
 
 
 @dataclass(frozen=True)
@@ -87,11 +86,11 @@ class AdaptiveStep:
 
     def start(self) -> NextStep:
         """Return the rule for one run; it remembers the step and the last value."""
-        step, before = self.step, math.nan
+        step, before = self.step, None
 
-        def next_step(number: int, value: float, length: float) -> float:
+        def next_step(value: float, length: float) -> float:
             nonlocal step, before
-            if number > 0:
+            if before is not None:
                 step *= self.grow if value < before else self.shrink
             before = value
             return step
@@ -119,42 +118,10 @@ class PolyakStep:
     def start(self) -> NextStep:
         """Return the rule for one run."""
         # Divided twice, since the square of a short length underflows.
-        return lambda number, value, length: max(value - self.best, 0.0) / length / length
+        return lambda value, length: max(value - self.best, 0.0) / length / length
 
 
-@dataclass(frozen=True)
-class DecayingStep:
-    """The step c / (k + 1)^power in iteration k, or that *distance* where `normalised`.
-
-    Parameters
-    ----------
-    c : float
-        The first step.
-    power : float, optional
-        1 or less, or the steps have a finite sum and the run a finite reach.
-    normalised : bool, optional
-        Divide by the length of the gradient, so that each move has the length c / (k + 1)^power.
-    """
-
-    c: float
-    power: float = 1.0
-    normalised: bool = False
-
-    def __post_init__(self) -> None:
-        """Check the settings."""
-        _check_positive(self, "c", "power")
-
-    def start(self) -> NextStep:
-        """Return the rule for one run."""
-
-        def next_step(number: int, value: float, length: float) -> float:
-            step = self.c / (number + 1) ** self.power
-            return step / length if self.normalised else step
-
-        return next_step
-
-
-StepRule = FixedStep | AdaptiveStep | PolyakStep | DecayingStep
+StepRule = FixedStep | AdaptiveStep | PolyakStep
 OptimiserFactory = Callable[[list[Tensor]], torch.optim.Optimizer]
 
 
@@ -280,7 +247,7 @@ def descend(
                 break
             if number < max_iterations:
                 before = x
-                x, step = move(number, x, value, gradient)
+                x, step = move(x, value, gradient)
                 if torch.equal(x, before):
                     reason = "stalled"
                     break
@@ -334,12 +301,12 @@ class _Evaluation:
 
 
 def _mover(method, start, evaluate):
-    """Return the function that moves an iterate: (number, x, value, gradient) to (x, step)."""
+    """Return the function that moves an iterate: (x, value, gradient) to (x, step)."""
     if isinstance(method, StepRule):
         next_step = method.start()
 
-        def move(number, x, value, gradient):
-            step = next_step(number, value, gradient.norm().item())
+        def move(x, value, gradient):
+            step = next_step(value, gradient.norm().item())
             return x - step * gradient, step
 
         return move
@@ -352,7 +319,7 @@ def _mover(method, start, evaluate):
     if not isinstance(optimiser, torch.optim.Optimizer):
         raise TypeError(f"method must return a torch optimiser, got {_kind(optimiser)}")
 
-    def move_by_optimiser(number, _, value, gradient):
+    def move_by_optimiser(_, value, gradient):
         known = [(value, gradient)]  # the optimiser asks first for what the loop knows already
 
         def closure():
