@@ -10,6 +10,7 @@
 #   FOLDER       for `make report`: where the submitted notebooks are.
 #   NAMES        for `make outputs` and `make slides`: only these notebooks, by number or name.
 #   TIMING       for `make outputs`: TIMING=1 also refreshes the cells that measure time.
+#   PROGRAMS     for `make fuzz`: how many random programs.
 #   COLAB_PACKAGES  for `make test-colab`: a file with Colab's versions, as `pip freeze` prints them.
 PYTHON ?= python3
 TORCH_INDEX ?=
@@ -18,6 +19,7 @@ FOLDER ?=
 NAMES ?=
 TIMING ?=
 COLAB_PACKAGES ?=
+PROGRAMS ?= 5000
 
 VENV := .venv
 # Windows keeps a virtual environment's programs in another folder.
@@ -29,7 +31,7 @@ WEB := build/web
 WEB_STAMP := $(WEB)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test test-lowest test-newest test-colab slides site report outputs address benchmarks lint format clean
+.PHONY: help lab test test-lowest test-newest test-colab slides site report outputs address benchmarks fuzz lint format clean
 
 help:  ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -75,6 +77,9 @@ address: $(STAMP)  ## carry the repository's address from pyproject.toml into ba
 benchmarks: $(STAMP)  ## measure the course's engine beside others
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[benchmarks]'
 	@for script in benchmarks/*.py; do $(BIN)/python "$$script" || exit 1; done
+
+fuzz: $(STAMP)  ## compare the sparse engine with dense Hessians on thousands of random programs
+	OMP_NUM_THREADS=1 $(BIN)/python tests/fuzz_sparse.py --programs $(PROGRAMS)
 
 lint: $(STAMP)  ## check the code, the notebooks and the spelling
 	$(BIN)/python -m ruff check

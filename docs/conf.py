@@ -29,6 +29,7 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
     "course_site",
+    "live_pages",
 ]
 # README.md is there to be included in the title page.
 exclude_patterns = ["README.md", STATIC]

@@ -17,7 +17,7 @@ from sphinx.ext.napoleon import NumpyDocstring
 from sphinx.util.docutils import SphinxDirective
 
 from address import Repository, binder_url, colab_url, repository
-from autodiff_course.exercises.framework import exercises_in
+from autodiff_course.exercises.framework import Exercise, exercises_in
 from gather import CARD, ROOT, STATIC, relinked
 
 PICTURES = ("image/png", "image/jpeg")
@@ -83,6 +83,12 @@ def skip_fields(
     return True if type(member).__name__ == "_tuplegetter" else None
 
 
+def task_lines(exercise: Exercise, config: Any) -> list[str]:
+    """Return the task of an exercise as lines of reStructuredText."""
+    # A bar is that of an absolute value.
+    return [line.replace("|", r"\|") for line in NumpyDocstring(exercise.__doc__, config).lines()]
+
+
 class Exercises(SphinxDirective):
     """Describe the exercises of a module, which autodoc takes for data without a text."""
 
@@ -100,8 +106,7 @@ class Exercises(SphinxDirective):
                 else "data:: " + exercise.name
             )
             text += [f".. py:{kind}", ""]
-            task = NumpyDocstring(exercise.__doc__, self.config).lines()
-            text += [f"   {line}" for line in task] + [""]
+            text += [f"   {line}" for line in task_lines(exercise, self.config)] + [""]
         described = self.parse_text_to_nodes("\n".join(text))
         for part in described:
             for signature in part.findall(addnodes.desc_signature):

@@ -1,8 +1,10 @@
 """Gather what the site is made of in one folder, from which Sphinx then builds it.
 
 ``python docs/gather.py FOLDER`` puts there the pages of docs/, the notebooks, README.md and the
-figures, and in its ``static`` folder MathJax and the card that a link to the site shows; ``make
-site`` calls it. A file that has not changed is not written again, so that Sphinx rebuilds little.
+figures, and in its ``static`` folder the card that a link to the site shows, what pages need from
+the npm registry (MathJax; a parser of formulas, Graphviz and Python for the pages that compute),
+and the course's package for the Python in the page; ``make site`` calls it. A file that has not
+changed is not written again, so that Sphinx rebuilds little.
 
 The folder has the layout of the site, which is not quite that of the repository: the pages of docs/
 lie at its top. `relinked` takes care of the links.
@@ -13,16 +15,19 @@ from __future__ import annotations
 import argparse
 import filecmp
 import io
+import json
 import posixpath
 import re
 import shutil
 import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 DOCS = Path(__file__).resolve().parent
 ROOT = DOCS.parent
-MATHJAX = ROOT / "build" / "web" / "node_modules" / "mathjax" / "es5"
+NODE_MODULES = ROOT / "build" / "web" / "node_modules"
+MATHJAX = NODE_MODULES / "mathjax" / "es5"
 # What a page with formulas loads, and what its menu for the reader may load later.
 MATHJAX_PARTS = (
     "tex-chtml.js",
@@ -31,6 +36,24 @@ MATHJAX_PARTS = (
     "output/chtml/fonts/woff-v2",
     "sre/mathmaps/base.json",
     "sre/mathmaps/en.json",
+)
+# What other pages load, and where it stands on the site.
+PARTS = {
+    "jsep.js": "jsep/dist/iife/jsep.iife.min.js",
+    "jsep.LICENSE.txt": "jsep/LICENSE",
+    "viz.js": "@viz-js/viz/dist/viz-global.js",
+    "pyodide/pyodide.mjs": "pyodide/pyodide.mjs",
+    "pyodide/pyodide.asm.mjs": "pyodide/pyodide.asm.mjs",
+    "pyodide/pyodide.asm.wasm": "pyodide/pyodide.asm.wasm",
+    "pyodide/pyodide-lock.json": "pyodide/pyodide-lock.json",
+    "pyodide/python_stdlib.zip": "pyodide/python_stdlib.zip",
+}
+PACKAGE = "autodiff_course.zip"
+EXPLORER = "explorer.js"
+# What of the explorer's script a page may use.
+EXPLORER_NAMES = (
+    "applyRule derivativeName edgesOf evaluate headingOf heldAfter inputsOf planSweep planValues "
+    "pythonRepr replay shortText start style"
 )
 STATIC = "static"
 CARD = "card.png"
@@ -96,6 +119,10 @@ def _files(root: Path, repository_url: str) -> Iterator[tuple[PurePosixPath, Pat
         whole = MATHJAX / part
         for path in [whole] if whole.is_file() else sorted(whole.rglob("*.*")):
             yield PurePosixPath(STATIC, "mathjax", path.relative_to(MATHJAX).as_posix()), path
+    for place, part in PARTS.items():
+        yield PurePosixPath(STATIC, place), NODE_MODULES / part
+    yield PurePosixPath(STATIC, EXPLORER), explorer_script().encode()
+    yield PurePosixPath(STATIC, PACKAGE), packed(root / "src", root / "docs" / "live_python.py")
 
 
 def _put(content: Path | bytes, target: Path) -> None:
@@ -105,6 +132,42 @@ def _put(content: Path | bytes, target: Path) -> None:
             target.write_bytes(content)
     elif not target.exists() or not filecmp.cmp(content, target, shallow=False):
         shutil.copyfile(content, target)
+
+
+def explorer_script() -> str:
+    """Return the explorer of the notebooks, and the styles of Python's pictures, as one script."""
+    from autodiff_course.drawing import explorer, rendering, scalar_graph
+
+    styles = {
+        "graph": scalar_graph.ORDERED_STYLE | scalar_graph.ROOM["graph_attr"],
+        "node": rendering.NODE_STYLE | scalar_graph.ROOM["node_attr"],
+        "edge": rendering.EDGE_STYLE,
+        "input": rendering.INPUT_STYLE,
+        "output": rendering.OUTPUT_STYLE,
+        "text": {
+            "font-family": rendering.FONTS,
+            "font-size": rendering.FONT_SIZE,
+            "text-anchor": "middle",
+        },
+    }
+    names = ", ".join(EXPLORER_NAMES.split())
+    return (
+        f"const courseExplorer = (() => {{\n{explorer._script()}\n"
+        f"const styles = {json.dumps(styles)};\nreturn {{ {names}, styles }};\n}})();\n"
+    )
+
+
+def packed(folder: Path, beside: Path) -> bytes:
+    """Return the Python files of a folder, and one more, as a zip file: the same for the same."""
+    files = {path.relative_to(folder).as_posix(): path for path in _found(folder, "**/*.py")}
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, path in {**files, beside.name: beside}.items():
+            # With a fixed date: the time of writing would make every archive another one.
+            entry = zipfile.ZipInfo(name)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(entry, path.read_bytes())
+    return content.getvalue()
 
 
 def card(picture: Path) -> bytes:
@@ -145,10 +208,11 @@ def gather(folder: Path, root: Path = ROOT) -> None:
     Raises
     ------
     FileNotFoundError
-        If MathJax has not been put into build/web.
+        If what comes from the npm registry has not been put into build/web.
     """
-    if not (MATHJAX / MATHJAX_PARTS[0]).is_file():
-        raise FileNotFoundError(f"{MATHJAX} has no {MATHJAX_PARTS[0]}; `make site` puts it there")
+    for path in (MATHJAX / MATHJAX_PARTS[0], *(NODE_MODULES / part for part in PARTS.values())):
+        if not path.is_file():
+            raise FileNotFoundError(f"{path} is missing; `make site` puts it there")
     sys.path.insert(0, str(ROOT / "tools"))
     from address import repository
 

@@ -76,9 +76,12 @@ def test_generated_functions_agree_with_the_dense_hessian(f):
 CASES = EXACT | {name: f for name, f in COVERED.items() if name != "as_strided"}
 
 
+DETACHED = {"detach", "straight through"}  # autograd's second derivative is not that of the first
+
+
 @pytest.mark.parametrize("name", list(CASES)[::3])
 def test_single_operations_agree_with_the_dense_hessian(name):
-    prepared = prepare_hessian(CASES[name], points(1)[0])
+    prepared = prepare_hessian(CASES[name], points(1)[0], check=name not in DETACHED)
     for x in points(2, seed=3):
         close = dict(rtol=1e-8, atol=1e-8)
         np.testing.assert_allclose(prepared(x).toarray(), dense_hessian(CASES[name], x), **close)
@@ -210,7 +213,7 @@ def test_a_pattern_from_the_caller_is_used():
 
 
 def test_a_pattern_that_lacks_entries_is_caught():
-    with pytest.raises(ValueError, match="does not agree with autograd"):
+    with pytest.raises(ValueError, match="does not agree with differences of the gradient"):
         sparse_hessian(rosenbrock, points(1)[0], pattern=np.eye(N))
 
 

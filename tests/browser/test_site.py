@@ -1,15 +1,9 @@
 """The course's web site, built as `make site` builds it and looked at in a real browser."""
 
 import ast
-import functools
 import html.parser
-import http.server
 import posixpath
 import re
-import shlex
-import subprocess
-import sys
-import threading
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -18,6 +12,8 @@ from PIL import Image
 
 from address import binder_url, colab_url, repository
 from notebooks import ROOT, course_notebooks
+
+from .conftest import NARROW
 
 PACKAGE = ROOT / "src" / "autodiff_course"
 REPOSITORY = repository()
@@ -34,31 +30,7 @@ PAGES = [*WRITTEN, *NOTEBOOKS, *MADE, SOURCE]
 # One page of each kind: what is beside the text of a page, and its colours, are always the same.
 KINDS = ["index.html", "glossary.html", "api/graph.html", NOTEBOOKS[0], "search.html", SOURCE]
 DARK = ["glossary.html", "api/graph.html", NOTEBOOKS[1], SOURCE]
-NARROW = {"width": 400, "height": 800}
-WIDE = {"width": 1280, "height": 900}
-
-
-# --- Building -------------------------------------------------------------------------------------
-
-
-def recipe(verb):
-    """The commands that a verb of the Makefile runs after what it depends on."""
-    makefile = (ROOT / "Makefile").read_text(encoding="utf-8").replace("\\\n", " ")
-    lines = re.search(rf"^{verb}:.*\n((?:\t.*\n)+)", makefile, flags=re.MULTILINE)[1]
-    return [line.strip().replace("$(BIN)/python", sys.executable) for line in lines.splitlines()]
-
-
-@pytest.fixture(scope="session")
-def site(web, tmp_path_factory):
-    """The folder of a site that has just been built."""
-    pytest.importorskip("sphinx", reason="the site needs what requirements.txt pins")
-    folder = tmp_path_factory.mktemp("site")
-    for command in recipe("site"):
-        arguments = shlex.split(command.replace("build/", f"{folder.as_posix()}/"))
-        done = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True)
-        if done.returncode != 0 or done.stderr:
-            pytest.fail(f"{command}\n{done.stdout}{done.stderr}")
-    return folder / "site"
+COMPUTING = ["walk.html", "live.html"]
 
 
 # --- Reading pages --------------------------------------------------------------------------------
@@ -202,92 +174,6 @@ def test_search_knows_the_words_of_the_course(site):
 # --- In the browser -------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="session")
-def address(site):
-    """Where a server shows the site, with its own page for what is missing, as hosts do."""
-
-    class Handler(http.server.SimpleHTTPRequestHandler):
-        def translate_path(self, path):
-            # The site also stands in a folder, as it does on GitHub Pages.
-            return super().translate_path(path.removeprefix(f"/{REPOSITORY.name}"))
-
-        def send_error(self, code, *_):
-            content = (site / "404.html").read_bytes()
-            self.send_response(code)
-            self.send_header("Content-Type", "text/html; charset=utf-8")
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, *_):
-            pass
-
-    handler = functools.partial(Handler, directory=site)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-
-
-class Visitor:
-    """A tab of a browser, and what went wrong in it."""
-
-    def __init__(self, page, address, web):
-        self.page, self.address = page, address
-        self.axe = (web / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
-        self.faults = []
-        page.on("pageerror", lambda error: self.faults.append(f"page error: {error}"))
-        page.on("console", self._note_message)
-        page.on("request", self._note_request)
-
-    def _note_message(self, message):
-        if message.type in ("error", "warning"):
-            self.faults.append(f"{message.type}: {message.text}")
-
-    def _note_request(self, request):
-        if not request.url.startswith((self.address, "data:", "blob:")):
-            self.faults.append(f"request to another host: {request.url}")
-
-    def open(self, name, size=WIDE, theme="light"):
-        """Open a page and wait until its formulas are set."""
-        self.faults = []
-        self.page.set_viewport_size(size)
-        self.page.emulate_media(color_scheme=theme)
-        self.page.goto(f"{self.address}/{name}")
-        self.page.evaluate("window.MathJax?.startup?.promise.then(() => 0)")
-
-    def violations(self, *rules, code=False):
-        """What axe finds that keeps people out, by all of its rules or by some.
-
-        The thousands of words in the cells of a notebook have few colours, so that it is enough
-        to look at the `code` of some pages. The inside of a drawing is its own: it has one name.
-        """
-        self.page.evaluate(LIGHTEN, "svg > g")
-        if not code:
-            self.page.evaluate(LIGHTEN, ".highlight pre span")
-        self.page.evaluate(self.axe)
-        return self.page.evaluate(RUN_AXE, list(rules))
-
-
-# Leaves of an element what is text.
-LIGHTEN = """(selector) => document.querySelectorAll(selector).forEach(
-    (part) => part.replaceWith(part.closest("svg") ? "" : part.textContent))"""
-RUN_AXE = """async (rules) => {
-    const how = rules.length ? {runOnly: rules} : {};
-    const found = await axe.run({resultTypes: ["violations"], ...how});
-    return found.violations
-        .filter(({impact}) => ["serious", "critical"].includes(impact))
-        .map(({id, nodes}) => [id, nodes.map(({target}) => target.join(" "))]);
-}"""
-
-
-@pytest.fixture(scope="session")
-def visitor(browser, address, web):
-    page = browser.new_page()
-    yield Visitor(page, address, web)
-    page.close()
-
-
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_is_sound_and_fits_a_telephone(visitor, name):
     visitor.open(name, NARROW)
@@ -299,13 +185,13 @@ def test_a_page_is_sound_and_fits_a_telephone(visitor, name):
     assert visitor.faults == []
 
 
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", [*KINDS, *COMPUTING])
 def test_a_page_is_open_to_all_on_a_wide_screen(visitor, name):
     visitor.open(name)
     assert visitor.violations(code=True) == []
 
 
-@pytest.mark.parametrize("name", DARK)
+@pytest.mark.parametrize("name", [*DARK, *COMPUTING])
 def test_a_page_can_be_read_on_a_dark_ground(visitor, name):
     visitor.open(name, theme="dark")
     assert visitor.page.evaluate("document.documentElement.dataset.theme") == "dark"

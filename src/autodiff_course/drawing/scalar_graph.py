@@ -28,6 +28,11 @@ from .rendering import (
 
 __all__ = ["draw", "label_nodes"]
 
+# Operands in the order in which they are read: the first one on top.
+ORDERED_STYLE = GRAPH_STYLE | {"ordering": "in"}
+# What an explorer needs beyond `GRAPH_STYLE` and `NODE_STYLE`.
+ROOM = {"graph_attr": {"nodesep": "0.5"}, "node_attr": {"width": "0.95"}}
+
 
 def draw(
     output: Scalar | Sequence[Scalar],
@@ -80,8 +85,7 @@ def draw(
 
 def draw_with_room(output, *, values=None, tangents=None, adjoints=None, alt=None) -> Picture:
     """Draw as `draw` does, with room for numbers that are longer and for lines that are added."""
-    room = {"graph_attr": {"nodesep": "0.5"}, "node_attr": {"width": "0.95"}}
-    return _picture(output, (), values, tangents, adjoints, alt, room)
+    return _picture(output, (), values, tangents, adjoints, alt, ROOM)
 
 
 def table_rows(output, **columns) -> list[list[str]]:
@@ -131,8 +135,7 @@ def _scalar_dot(nodes, outputs, labels, columns, marked, room):
     import graphviz
 
     dot = graphviz.Digraph(
-        # Operands in the order in which they are read: the first one on top.
-        graph_attr=GRAPH_STYLE | {"ordering": "in"} | room.get("graph_attr", {}),
+        graph_attr=ORDERED_STYLE | room.get("graph_attr", {}),
         node_attr=NODE_STYLE | room.get("node_attr", {}),
         edge_attr=EDGE_STYLE,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import weakref
 
@@ -55,7 +56,7 @@ def saved_bytes(f, *inputs):
     def put_away(tensor):
         storage = tensor.untyped_storage()
         sizes[storage.data_ptr()] = storage.nbytes()
-        return tensor
+        return tensor.detach()  # a result that holds its own graph would never be set free
 
     with saved_tensors_hooks(put_away, lambda tensor: tensor):
         result = f(*inputs)  # the name keeps the graph, and so each address taken
@@ -231,7 +232,7 @@ def gradient_with_checkpoints(layer, x, length, segment, adjoint):
                 y = layer(y)
             starts.append(y)
     while starts:
-        start = starts.pop().requires_grad_()
+        start = starts.pop().detach().requires_grad_()
         y = start
         for _ in range(segment):
             y = layer(y)
@@ -240,26 +241,36 @@ def gradient_with_checkpoints(layer, x, length, segment, adjoint):
 
 
 class _Watched:
-    """A layer that counts its runs, those with a graph apart, and what is alive beside."""
+    """A layer that counts its runs, and how many of its results and adjoints are alive at once."""
 
     def __init__(self, layer):
-        self.layer, self.runs, self.most, self._results = layer, 0, 0, []
+        self.layer, self.runs, self.most, self._seen = layer, 0, 0, []
 
     def __call__(self, x):
         self.runs += 1
         y = self.layer(x)
-        self._results.append(weakref.ref(y.untyped_storage()))
-        self._results = [ref for ref in self._results if ref() is not None]
-        self.most = max(self.most, len(self._results))
+        self._see(y)
+        if y.requires_grad:
+            y.register_hook(self._see)
         return y
+
+    def _see(self, tensor):
+        with contextlib.suppress(NotImplementedError):  # inside a transform nothing can be seen
+            self._seen.append(weakref.ref(tensor.untyped_storage()))
+        self._seen = [ref for ref in self._seen if ref() is not None]
+        self.most = max(self.most, len({id(ref()) for ref in self._seen}))
 
     def __repr__(self):
         return "a layer that counts its runs"
 
 
+_WEIGHT = torch.tensor(1.0, dtype=torch.float64, requires_grad=True)
+
+
 def _bent(x):
-    # Each number meets its neighbour, so that the order of the layers matters.
-    return x * torch.cos(x.roll(1)) + 0.5
+    # Each number meets its neighbour, so that the order of the layers matters; and the weight makes
+    # autograd record whatever is not told otherwise.
+    return x * torch.cos(x.roll(1)) * _WEIGHT + 0.5
 
 
 @gradient_with_checkpoints.cases
@@ -276,7 +287,10 @@ def _random_chains(random):
     return [case(_Watched(_bent), x, segment * parts, segment, torch.ones_like(x))]
 
 
-@gradient_with_checkpoints.method("The gradient is right, but more is held than starts and a part.")
+@gradient_with_checkpoints.method(
+    "The gradient is right, but more is held than the starts and one segment. Is everything "
+    "that is only run ahead under `torch.no_grad()`?"
+)
 def _holds_little(call):
     layer, _, length, segment, _ = call.arguments
     return layer.most <= length // segment + segment + 2
@@ -342,7 +356,7 @@ def _adjoint_of_ones(layer, x, length, segment, adjoint):
 
 gradient_with_checkpoints.add_hints(
     "Two loops: one forward, under `torch.no_grad()`, which fills a list of starts; one backward.",
-    "In the second loop: `start.requires_grad_()`, run the segment, and let "
+    "In the second loop: `start.detach().requires_grad_()`, run the segment, and let "
     "`torch.autograd.grad(y, start, adjoint)` replace `adjoint`.",
     "Take each start off the end of the list, and let go of it before the next segment runs.",
 )
@@ -360,7 +374,7 @@ def best_segment(length, budget):
     """Return the segment length that fits and runs the fewest layers, or None where none fits.
 
     A segment length s divides `length`, holds ``length/s + s - 1`` tensors, which must be at most
-    `budget`, and runs ``2*length - s`` layers.
+    `budget`, and runs ``2*length - s`` layers. Return a whole number.
 
     Examples
     --------
@@ -382,6 +396,11 @@ def _random_budgets(random):
     return [case(random.randint(2, 300), random.randint(2, 60)) for _ in range(3)]
 
 
+@best_segment.method("A segment length is a whole number: divide by `//`.")
+def _whole(call):
+    return call.value is None or not isinstance(call.value, float)
+
+
 @best_segment.mistake("That holds the fewest tensors. What is asked is the least work that fits.")
 def _fewest_tensors(length, budget):
     fits = [s for s in range(1, length + 1) if length % s == 0 and length // s + s - 1 <= budget]
@@ -394,7 +413,10 @@ def _shortest(length, budget):
     return min(fits, default=None)
 
 
-@best_segment.mistake("One too many is counted: the start of the segment at work is held once.")
+@best_segment.mistake(
+    "One too many is counted: the start of the segment at work is held once. (Or is `<` in the "
+    "place of `<=`?)"
+)
 def _one_too_many(length, budget):
     return best_segment.reference(length, budget - 1)
 
@@ -425,7 +447,7 @@ def gradient_by_halving(layer, x, length, adjoint):
     """Return the adjoint of x, for `adjoint` at the end of a chain of `length` layers.
 
     Of more than one layer: run the first ``length // 2`` without recording them, treat the second
-    part by this same function, then the first.
+    part by this same function, then the first. Leave x as it is.
 
     Examples
     --------
@@ -456,10 +478,31 @@ def _long_chains():
     return [case(_Watched(_bent), x.clone(), length, adjoint.clone()) for length in lengths]
 
 
-@gradient_by_halving.method("The gradient is right, but too much is held: halve, and let go.")
+def _runs_of_halving(length):
+    half = length // 2
+    if length == 1:
+        return 1
+    return half + _runs_of_halving(length - half) + _runs_of_halving(half)
+
+
+@gradient_by_halving.method(
+    "The gradient is right, but too much is held. Is everything that is run ahead under "
+    "`torch.no_grad()`, and the middle let go before the first part?"
+)
 def _holds_a_logarithm(call):
     layer, _, length, _ = call.arguments
-    return layer.most <= length.bit_length() + 4
+    return layer.most <= length.bit_length() + 2
+
+
+@gradient_by_halving.method("The gradient is right, but too many layers run: begin at the middle.")
+def _runs_of_a_logarithm(call):
+    layer, _, length, _ = call.arguments
+    return layer.runs <= _runs_of_halving(length)
+
+
+@gradient_by_halving.method("The gradient is right, but x was changed: detach it first.")
+def _leaves_start(call):
+    return call.unchanged and not call.arguments[1].requires_grad
 
 
 @gradient_by_halving.mistake("The second part comes first: the adjoint arrives at the end.")
@@ -488,6 +531,18 @@ def _second_part_only(layer, x, length, adjoint):
 @gradient_by_halving.mistake("Where length is odd, the two parts must still add up to it.")
 def _two_equal_halves(layer, x, length, adjoint):
     return gradient_by_halving.reference(layer, x, 1 << (length.bit_length() - 1), adjoint)
+
+
+@gradient_by_halving.mistake("An odd length has two parts that differ: give one `length - half`.")
+def _half_and_half(layer, x, length, adjoint):
+    if length == 1:
+        return _pulled_back(layer, x, 1, adjoint)
+    middle = x
+    with torch.no_grad():
+        for _ in range(length // 2):
+            middle = layer(middle)
+    adjoint = _half_and_half(layer, middle, length // 2, adjoint)
+    return _half_and_half(layer, x, length // 2, adjoint)
 
 
 gradient_by_halving.add_hints(
@@ -546,6 +601,7 @@ four_gradients.add_hints(
 
 @exercise(
     minutes=6,
+    seconds=20.0,  # a first use of torch.func or torch.optim loads much
     uses="import torch",
     insight="`detach` says: this is a number to me, wherever it came from.",
     next_try="Differentiate the norm too, and take the product of the two gradients with w.",
@@ -607,6 +663,7 @@ gradient_with_frozen_norm.add_hints(
 
 @exercise(
     minutes=8,
+    seconds=20.0,  # a first use of torch.func or torch.optim loads much
     uses="import torch",
     insight="Under `no_grad` an in-place update of a leaf is allowed, since nobody records it.",
     next_try="Leave out `no_grad`, and read the error: which rule does it state?",
@@ -614,8 +671,9 @@ gradient_with_frozen_norm.add_hints(
 def descend_in_place(f, x, rate, steps):
     """Take steps of gradient descent ``x -= rate * gradient`` in the tensor x itself.
 
-    x is a leaf that requires a gradient, and is still one afterwards, without a ``.grad``. Return
-    the list of the values of f before each step, as Python numbers.
+    x is a leaf that requires a gradient, and may come with a ``.grad`` from before, which does not
+    count. It is still a leaf afterwards, without a ``.grad``. Return the list of the values of f
+    before each step, as Python numbers.
 
     Examples
     --------
@@ -630,6 +688,7 @@ def descend_in_place(f, x, rate, steps):
         with torch.no_grad():
             x -= rate * gradient
         values.append(value.item())
+    x.grad = None
     return values
 
 
@@ -641,12 +700,18 @@ def _hill(x):
     return (x**4 - x).sum()
 
 
+def _with_a_grad(x):
+    x.grad = torch.full_like(x, 8.0)
+    return x
+
+
 @descend_in_place.cases
 def _descents():
     return [
         case(_bowl, _wanting(1, dtype=torch.float64), 0.2, 3),
         case(_bowl, _wanting(3, dtype=torch.float64), 0.1, 5),
         case(_hill, _wanting(4, seed=2, dtype=torch.float64), 0.05, 4),
+        case(_bowl, _with_a_grad(_wanting(2, dtype=torch.float64)), 0.1, 3, label="x has a .grad"),
         case(_hill, _wanting(2, dtype=torch.float64), 0.05, 0),
     ]
 
@@ -662,7 +727,7 @@ def _still_a_leaf(call):
     return call.arguments[1].is_leaf and call.arguments[1].requires_grad
 
 
-@descend_in_place.method("x is left with a stale `.grad`: set it to None, or never fill it.")
+@descend_in_place.method("x is left with a stale `.grad`: set it to None at the end.")
 def _no_stale_gradient(call):
     return call.arguments[1].grad is None
 
@@ -718,7 +783,7 @@ def drill_saved_bytes(random):
         [
             ("sin", 1, "each keeps its input"),
             ("exp", 1, "each keeps its result"),
-            ("3 * x", 0, "its local derivative is fixed, so none keeps anything"),
+            ("1 - x", 0, "its local derivative is fixed, so none keeps a tensor"),
             ("tanh", 1, "each keeps its result"),
         ]
     )

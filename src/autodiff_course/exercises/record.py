@@ -13,6 +13,7 @@ from pathlib import Path
 
 __all__ = ["VARIABLE", "keep", "statuses"]
 
+#: The environment variable that names the folder of the record.
 VARIABLE = "AUTODIFF_COURSE_PROGRESS"
 PACKAGE = __package__ + "."  # only the course's own exercises are recorded
 _this_session: dict[str, str] = {}

@@ -1,7 +1,27 @@
 """Hessians of which most entries are zero: find which, and compute only the others.
 
-`pattern` finds the entries that can be non-zero, `coloring` groups the columns so that few
-Hessian-vector products give all of them, and `hessian` computes the products and reads them off.
+The data flows through the files in this order:
+
+`record`
+    runs the gradient once and keeps a *recording*: every tensor operation that autograd performs;
+`optimise`
+    computes what is constant in it and does equal operations once;
+`domains`, `propagate`, `rules`
+    carry *index domains* through it, for each number the set of variables that it depends on;
+`pattern`
+    reads the *pattern* off them: the entries that can be non-zero;
+`coloring`
+    groups the columns, so that few *directions*, sums of unit vectors, tell all entries;
+`program`, `products`
+    split the recorded *Hessian-vector product* into its *primal* part, done once for each x, and
+    its *tangent* part, which is linear in the direction and done once for each colour; what the
+    second needs of the first are *residuals*; the products are the *compressed* Hessian;
+`decompression`
+    reads the entries off the compressed Hessian, or finds them by *substitution*;
+`hessian`
+    is what a caller sees of all this, and `checking` compares it with differences of gradients.
+
+All that PyTorch does not promise to keep is in `torch_internals`.
 """
 
 from .coloring import Coloring, color, verify_coloring

@@ -6,6 +6,8 @@ group computes some of them, and one collective operation gives all of them to e
 
 from __future__ import annotations
 
+import copy
+import itertools
 import zlib
 from collections.abc import Iterable
 from typing import Any
@@ -15,6 +17,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from .hessian import PreparedHessian
+from .products import Products
 
 if dist.is_available():
     # Recording a function imports this module of torch's. If that happens after init_process_group,
@@ -94,34 +97,34 @@ def distribute(
         raise ValueError("there is no process group: call torch.distributed.init_process_group")
     if dist.get_rank(group) < 0:
         raise ValueError("group: this rank is not in it")
-    return _Distributed(prepared, group)
+    shared = _SharedProducts(prepared._products, group)
+    result = copy.copy(prepared)
+    result._products, result.my_colors = shared, shared.my_colors
+    return result
 
 
-class _Distributed(PreparedHessian):
-    """A prepared Hessian whose products are computed by all ranks of a group together."""
+class _SharedProducts:
+    """Computes the same as `Products`, each rank of a group some of them."""
 
-    def __init__(self, prepared: PreparedHessian, group: dist.ProcessGroup | None):
-        self.__dict__.update(prepared.__dict__)
-        self._group = group
+    def __init__(self, own: Products, group: dist.ProcessGroup | None):
+        self._own, self.problem, self._group = own, own.problem, group
+        self.product = own.product
         rank, self._ranks = dist.get_rank(group), dist.get_world_size(group)
-        self._shares = [
-            range(r * self.products // self._ranks, (r + 1) * self.products // self._ranks)
-            for r in range(self._ranks)
-        ]
+        bounds = [r * own.count // self._ranks for r in range(self._ranks + 1)]
+        self._shares = [range(a, b) for a, b in itertools.pairwise(bounds)]
         self.my_colors = self._shares[rank]
         self._agree()
         largest = max(map(len, self._shares))
-        like = {"dtype": self._compressed.dtype, "device": self._compressed.device}
-        self._message = torch.zeros(largest * self.n + FOOTER, **like)
-        self._messages = torch.zeros((self._ranks, len(self._message)), **like)
-        self._compressed = torch.zeros((self.products, self.n), **like)
+        self._message = torch.zeros(largest * own.n + FOOTER, **own.like)
+        self._messages = torch.zeros((self._ranks, len(self._message)), **own.like)
+        self._compressed = torch.zeros((own.count, own.n), **own.like)
 
     def _agree(self) -> None:
         mine = (
-            self.n,
-            self.products,
-            str(self._compressed.dtype),
-            zlib.crc32(self.coloring.colors),
+            self._own.n,
+            self._own.count,
+            str(self._own.like["dtype"]),
+            zlib.crc32(self._own.colors.cpu().numpy()),
         )
         all_of_them: list = [None] * self._ranks
         dist.all_gather_object(all_of_them, mine, group=self._group)
@@ -133,7 +136,7 @@ class _Distributed(PreparedHessian):
                     f"{all_of_them[0]} and {other}"
                 )
 
-    def _compress(self, x: Any, args: tuple | None) -> Tensor:
+    def compress(self, x: Any, args: tuple | None) -> Tensor:
         """Compute this rank's products, and exchange them for those of the others."""
         message, error = self._message, None
         message[-FOOTER:] = 0
@@ -149,21 +152,17 @@ class _Distributed(PreparedHessian):
             raise RuntimeError("a rank of the group ended, or did not answer in time") from lost
         self._raise_if_any_failed(error)
         for colors, row in zip(self._shares, self._messages, strict=True):
-            products = row[: len(colors) * self.n].view(len(colors), self.n)
+            products = row[: len(colors) * self._own.n].view(len(colors), self._own.n)
             self._compressed[colors.start : colors.stop] = products
         return self._compressed
 
     def _compute(self, x: Any, args: tuple | None, message: Tensor) -> None:
-        leaves = self._problem.variables.leaves(x)
-        tensors = self._problem.arguments.tensors(args)
-        with torch.no_grad():
-            kept = self._product.once(*leaves, *tensors) if self.my_colors else ()
-            for place, c in enumerate(self.my_colors):
-                result = message[place * self.n : (place + 1) * self.n]
-                self._product.each(kept, (self._colors == c).to(message.dtype), result)
+        residuals = self._own.residuals(x, args)
+        rows = message[: len(self.my_colors) * self._own.n].view(len(self.my_colors), self._own.n)
+        self._own.one_by_one(residuals, self.my_colors, rows)
 
     def _checksum(self, x: Any, args: tuple | None) -> tuple[int, int]:
-        tensors = [*self._problem.variables.leaves(x), *self._problem.arguments.tensors(args)]
+        tensors = [*self.problem.variables.leaves(x), *self.problem.arguments.tensors(args)]
         checksum = 0
         for tensor in tensors:
             checksum = zlib.crc32(tensor.detach().cpu().contiguous().numpy(), checksum)

@@ -1,28 +1,84 @@
-"""Turn a recording into a Python function, split where the direction comes in.
+"""Turn a recorded Hessian-vector product into a Python function.
 
-A Hessian-vector product is linear in the direction, and much of it does not involve the direction
-at all: that part is run once for each x, the rest once for each colour. Memory is used again as
-soon as its contents are no longer needed; for large tensors that saves more than arithmetic does.
+The product is linear in the direction, and much of it does not involve the direction at all: that
+part, the *primal* one, is run once for each x; the *tangent* part once for each colour. What the
+tangent part needs of the primal one are its *residuals*. Memory is used again as soon as its
+contents are no longer needed; for large tensors that saves more than arithmetic does.
 """
 
 from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
-from contextlib import contextmanager
+from typing import Any
 
 import torch
-from torch import Tensor, fx
-from torch.fx.experimental.proxy_tensor import make_fx
+from torch import Tensor
 
-from .tracing import fake, functional, simplify
+from .optimise import optimise
+from .record import Node, Recording, record
+from .torch_internals import quiet_vmap
 
 __all__ = ["batched", "compile_recording", "split_by_direction"]
 
 aten = torch.ops.aten
 
+
+def split_by_direction(product: Recording, directions: int) -> tuple[Recording, Recording]:
+    """Split a recorded product into what is done once for each x and once for each direction.
+
+    Parameters
+    ----------
+    product : Recording
+        Its last `directions` inputs are the direction.
+
+    Returns
+    -------
+    primal, tangent : Recording
+        The outputs of `primal`, the residuals, are the first inputs of `tangent`; the direction
+        follows them.
+    """
+    seeds = product.inputs[-directions:]
+    moving = set(seeds)
+    for node in product.nodes:
+        if not moving.isdisjoint(node.operands):
+            moving.add(node)
+    tangent = [node for node in product.nodes if node in moving]
+    fixed = [node for node in product.nodes if node not in moving]
+    read = [*(old for node in tangent for old in node.operands), *product.outputs]
+    residuals = [
+        old for old in dict.fromkeys(read) if old not in moving and old.target != "constant"
+    ]
+    constants = [node for node in fixed if node.target == "constant"]
+    return (
+        Recording(fixed, product.inputs[:-directions], residuals).pruned(),
+        Recording(constants + tangent, residuals + seeds, product.outputs).pruned(),
+    )
+
+
+def batched(
+    tangent: Recording, residuals: Sequence[Tensor], directions: Sequence[Tensor]
+) -> Recording:
+    """Record the tangent part anew, for several directions at once.
+
+    Parameters
+    ----------
+    tangent : Recording
+        From `split_by_direction`.
+    residuals : sequence of Tensor
+        What its first inputs were for some x.
+    directions : sequence of Tensor
+        For each tensor of x, one of shape (width, ...).
+    """
+    axes = (None,) * len(residuals) + (0,) * len(directions)
+    with quiet_vmap():
+        return optimise(record(torch.func.vmap(tangent, in_dims=axes), [*residuals, *directions]))
+
+
+# --- A Python function ----------------------------------------------------------------------------
+
 # Operations whose result is new memory, and what does the same within the memory of an argument.
-IN_PLACE: dict = {
+IN_PLACE: dict[Any, Callable] = {
     getattr(aten, name).Tensor: getattr(aten, name + "_").Tensor
     for name in ("add", "sub", "mul", "div")
 }
@@ -31,218 +87,147 @@ IN_PLACE |= {
     for name in ("neg", "exp", "sin", "cos", "sqrt", "rsqrt", "reciprocal", "tanh", "sigmoid")
 }
 COMMUTATIVE = {aten.add.Tensor, aten.mul.Tensor}
+NEW_MEMORY = {*IN_PLACE, aten.pow.Tensor_Scalar, aten.mm.default, aten.bmm.default}
+NEW_MEMORY |= {aten.sum.dim_IntList, aten.where.self, aten.cat.default}
+# Tensors that are zero but for one part, and the view of that part.
 PLACED = {
     aten.slice_backward.default: aten.slice.Tensor,
     aten.select_backward.default: aten.select.int,
 }
-NEW_MEMORY = {*IN_PLACE, *PLACED, aten.pow.Tensor_Scalar, aten.mm.default, aten.bmm.default}
-NEW_MEMORY |= {aten.sum.dim_IntList, aten.where.self, aten.cat.default}
+NEW_MEMORY |= set(PLACED)
 
 
-def split_by_direction(
-    module: fx.GraphModule, directions: int
-) -> tuple[fx.GraphModule, fx.GraphModule]:
-    """Split a recorded product into what is done once for each x and once for each direction.
-
-    Parameters
-    ----------
-    module : GraphModule
-        A product; its last `directions` inputs are the direction.
-
-    Returns
-    -------
-    once, each : GraphModule
-        The outputs of `once` are the first inputs of `each`; the direction follows them.
-    """
-    inputs = [node for node in module.graph.nodes if node.op == "placeholder"]
-    moving = set(inputs[-directions:])
-    for node in module.graph.nodes:
-        if node.op == "call_function" and not moving.isdisjoint(node.all_input_nodes):
-            moving.add(node)
-    output = next(node for node in module.graph.nodes if node.op == "output")
-    kept: dict[fx.Node, None] = {}
-    for node in module.graph.nodes:
-        if node in moving or node is output:
-            for old in node.all_input_nodes:
-                if old not in moving and old.op != "get_attr":
-                    kept[old] = None
-    once, each = fx.Graph(), fx.Graph()
-    copies: dict[fx.Node, fx.Node] = {}
-    for node in module.graph.nodes:
-        if node not in moving and node is not output:
-            copies[node] = once.node_copy(node, copies.__getitem__)
-    once.output(tuple(copies[node] for node in kept))
-    copies = {}
-    for node in kept:
-        copies[node] = each.placeholder(f"kept_{len(copies)}")
-        copies[node].meta = dict(node.meta)
-    for node in module.graph.nodes:
-        if node in moving or node is output or node.op == "get_attr":
-            copies[node] = each.node_copy(node, copies.__getitem__)
-    each.eliminate_dead_code()
-    return fx.GraphModule(module, once), fx.GraphModule(module, each)
+def add_to_part(total: Tensor, part: Tensor, view: Callable, *where: int) -> Tensor:
+    """Add a tensor to a part of another one, and leave both as they are."""
+    return add_to_part_(total.clone(), part, view, *where)
 
 
-def batched(each: fx.GraphModule, kept: Sequence[Tensor], directions: Sequence[Tensor]):
-    """Record the part that involves the direction anew, for several directions at once.
-
-    Parameters
-    ----------
-    each : GraphModule
-        From `split_by_direction`.
-    kept : sequence of Tensor
-        What its first inputs were for some x.
-    directions : sequence of Tensor
-        For each tensor of x, one of shape (width, ...).
-    """
-    axes = (None,) * len(kept) + (0,) * len(directions)
-    run = torch.func.vmap(each, in_dims=axes)
-    with _quiet_fallback():
-        recording = make_fx(run)(*kept, *directions)
-    return simplify(functional(recording, [*kept, *directions]))
+def add_to_part_(total: Tensor, part: Tensor, view: Callable, *where: int) -> Tensor:
+    """Add a tensor to a part of another one, in place."""
+    aten.add_.Tensor(view(total, *where), part)
+    return total
 
 
-@contextmanager
-def _quiet_fallback():
-    """Keep vmap from warning where it does the directions one by one, as a loop would."""
-    try:
-        from torch._C._functorch import _set_vmap_fallback_warning_enabled as enable
-    except ImportError:
-        yield
-        return
-    enable(False)
-    try:
-        yield
-    finally:
-        enable(True)
+IN_PLACE[add_to_part] = add_to_part_
+NEW_MEMORY.add(add_to_part)
 
 
-def compile_recording(module: fx.GraphModule) -> Callable[..., tuple[Tensor, ...]]:
+def compile_recording(recording: Recording) -> Callable[..., tuple[Tensor, ...]]:
     """Return a Python function that does what a recording says.
 
     The recording must be free of operations in place; the function has some, where the memory
     belongs to it and is not needed any more.
     """
-    writer = _Writer(module)
+    writer = _Writer(_without_placements(recording))
     source = writer.write()
-    scope = dict(writer.scope)
-    exec(compile(source, "<recorded product>", "exec"), scope)
-    return scope["program"]
+    exec(compile(source, "<recorded product>", "exec"), writer.scope)
+    return writer.scope["program"]
+
+
+def _without_placements(recording: Recording) -> Recording:
+    """Add what stands in one part of a zero tensor there, without making the zero tensor."""
+    uses: dict[Node, int] = {}
+    for node in recording.nodes:
+        for old in node.operands:
+            uses[old] = uses.get(old, 0) + 1
+    new: dict[Node, Node] = {}
+    nodes = []
+    for node in recording.nodes:
+        total, part = _sum_with_part(node)
+        if part is not None and uses[part] == 1 and part not in recording.outputs:
+            source, _, *where = part.args
+            args = (new.get(total, total), new.get(source, source), PLACED[part.target], *where)
+            new[node] = Node(add_to_part, args, None, node.form)
+        elif any(old in new for old in node.operands):
+            new[node] = node.with_operands(new)
+        nodes.append(new.get(node, node))
+    outputs = [new.get(node, node) for node in recording.outputs]
+    return Recording(nodes, recording.inputs, outputs).pruned()
+
+
+def _sum_with_part(node: Node) -> tuple[Node, Node | None]:
+    """Return the summands of a sum of which the second can be added in place."""
+    if node.target is aten.add.Tensor and not node.kwargs and len(node.operands) == 2:
+        for total, part in (node.args, node.args[::-1]):
+            if part.target in PLACED and total is not part and total.form == node.form:
+                return total, part
+    return node, None
 
 
 class _Writer:
     """Write the source text of the function, one operation a line."""
 
-    def __init__(self, module: fx.GraphModule):
-        self.module = module
-        self.nodes = list(module.graph.nodes)
-        self.place = {node: number for number, node in enumerate(self.nodes)}
-        self.names = {node: f"t{number}" for number, node in enumerate(self.nodes)}
+    def __init__(self, recording: Recording):
+        self.recording = recording
+        nodes = [*recording.inputs, *recording.nodes]
+        self.names = {node: f"t{number}" for number, node in enumerate(nodes)}
+        self.place = {node: number for number, node in enumerate(nodes)}
         self.scope: dict = {}
-        self.bound: dict = {}
-        self.roots = _memory_roots(self.nodes)
-        delayed = {
-            node: next(iter(node.users)) for node in self.nodes if self._could_be_delayed(node)
-        }
-        self.last_read = _last_reads(self.nodes, self.roots, delayed)
-        # Placements (zeros but for one slice) that are not made, but added to something in place.
-        self.merged: dict[fx.Node, fx.Node] = {}  # part -> what it is added to
-        for part, user in delayed.items():
-            base = self._base_of(part, user)
-            if base is not None:
-                self.merged[part] = base
+        self.bound: dict[int, str] = {}
+        self._follow_memory(nodes)
+
+    def _follow_memory(self, nodes: Sequence[Node]) -> None:
+        """Find whose memory each result may lie in, and the last operation that reads there."""
+        self.computed = {node for node in self.recording.nodes if node.is_operation}
+        self.memory: dict[Node, set[Node]] = {}
+        self.last_read: dict[Node, int] = {}
+        for node in nodes:
+            read = node.operands if node in self.computed else ()
+            owners = set().union(*(self.memory[old] for old in read))
+            for owner in owners:
+                self.last_read[owner] = self.place[node]
+            is_new = not owners or node.target in NEW_MEMORY
+            self.memory[node] = {node} if is_new else owners
+        for node in self.recording.outputs:
+            for owner in self.memory[node]:
+                self.last_read[owner] = len(nodes)
 
     def write(self) -> str:
         """Return the text."""
-        inputs = [self.names[node] for node in self.nodes if node.op == "placeholder"]
+        inputs = [self.names[node] for node in self.recording.inputs]
         lines = [f"def program({', '.join(inputs)}):"]
-        dead = self._dead_after()
-        for node in self.nodes:
-            if node.op == "get_attr":
-                self.scope[self.names[node]] = operator.attrgetter(node.target)(self.module)
-            elif node.op == "output":
-                lines.append(f"    return ({self._text(list(node.args[0]))})")
-            elif node.op == "call_function" and node not in self.merged:
-                lines.append(f"    {self._line(node)}")
-                if node in dead:
-                    lines.append(f"    del {', '.join(self.names[old] for old in dead[node])}")
+        last_uses = self.recording.last_uses()
+        for node in self.recording.nodes:
+            if node.target == "constant":
+                self.scope[self.names[node]] = node.value
+                continue
+            expression = self._expression(node)
+            dead = [self.names[old] for old in last_uses.get(node, ()) if old.target != "constant"]
+            if dead:  # its name is taken over, which is less to write than `del`
+                self.names[node] = dead.pop()
+            lines.append(f"    {self.names[node]} = {expression}")
+            if dead:
+                lines.append(f"    del {', '.join(dead)}")
+        lines.append(f"    return ({self._text(self.recording.outputs)})")
         return "\n".join(lines) + "\n"
 
-    def _could_be_delayed(self, node: fx.Node) -> bool:
-        if node.target not in PLACED or len(node.users) != 1:
-            return False
-        user = next(iter(node.users))
-        is_sum = user.target is aten.add.Tensor and not user.kwargs
-        return is_sum and user.args[0] is not user.args[1]
-
-    def _base_of(self, part: fx.Node, user: fx.Node) -> fx.Node | None:
-        """Return the other summand, if the placement can be added to it in place."""
-        base = user.args[1] if user.args[0] is part else user.args[0]
-        if base in self.merged or (isinstance(base, fx.Node) and self._is_later(base, part)):
-            return None  # of two placements the first is made, so that there is a place to add to
-        return base if self._may_overwrite(base, user) else None
-
-    def _is_later(self, base: fx.Node, part: fx.Node) -> bool:
-        return base.target in PLACED and self.place[base] > self.place[part]
-
-    def _may_overwrite(self, base, node: fx.Node) -> bool:
-        """Say whether the memory of an argument is ours, of the right form and free after this."""
-        if not isinstance(base, fx.Node) or base.target not in NEW_MEMORY:
-            return False
-        form, wanted = fake(base), fake(node)
-        if not form.is_contiguous() or (form.shape, form.dtype) != (wanted.shape, wanted.dtype):
-            return False
-        others = {self.roots[old] for old in self._inputs(node) if old is not base}
-        if base in others or None in others:
-            return False  # the same memory may be read by the same operation
-        return self.last_read[base] <= self.place[node]
-
-    def _inputs(self, node: fx.Node) -> list[fx.Node]:
-        """Return what is read when a node is computed."""
-        inputs = []
-        for old in node.all_input_nodes:
-            inputs += old.all_input_nodes if old in self.merged else [old]
-        return inputs
-
-    def _dead_after(self) -> dict[fx.Node, list[fx.Node]]:
-        last: dict[fx.Node, fx.Node] = {}
-        for node in self.nodes:
-            if node not in self.merged:
-                for old in self._inputs(node):
-                    last[old] = node
-        dead: dict[fx.Node, list[fx.Node]] = {}
-        for old, node in last.items():
-            if old.op == "call_function" and node.op != "output":
-                dead.setdefault(node, []).append(old)
-        return dead
-
-    def _line(self, node: fx.Node) -> str:
-        name, target, args = self.names[node], node.target, list(node.args)
-        for part in node.all_input_nodes:
-            if part in self.merged:
-                return self._add_in_place(node, part)
+    def _expression(self, node: Node) -> str:
+        target, args = node.target, list(node.args)
         if target is operator.getitem:
-            return f"{name} = {self.names[args[0]]}[{args[1]!r}]"
+            return f"{self.names[args[0]]}[{args[1]!r}]"
         if target in IN_PLACE and not node.kwargs:
             if self._may_overwrite(args[0], node):
                 target = IN_PLACE[target]
             elif target in COMMUTATIVE and self._may_overwrite(args[1], node):
                 target, args = IN_PLACE[target], args[::-1]
         keywords = "".join(f"{key}={self._value(value)}, " for key, value in node.kwargs.items())
-        return f"{name} = {self._bind('f', target)}({self._text(args)}{keywords})"
+        return f"{self._bind('f', target)}({self._text(args)}{keywords})"
 
-    def _add_in_place(self, node: fx.Node, part: fx.Node) -> str:
-        name, base = self.names[node], self.names[self.merged[part]]
-        source, _, *where = part.args
-        view = f"{self._bind('f', PLACED[part.target])}({base}, {self._text(where)})"
-        add = self._bind("f", aten.add_.Tensor)
-        return f"{name} = {base}; {add}({view}, {self._value(source)})"
+    def _may_overwrite(self, base: Any, node: Node) -> bool:
+        """Say whether the memory of an argument is ours, of the right form and free after this."""
+        if not isinstance(base, Node) or base.target not in NEW_MEMORY:
+            return False
+        if base not in self.computed or base.form != node.form or not base.form.is_contiguous:
+            return False
+        if any(base in self.memory[old] for old in node.operands if old is not base):
+            return False  # the same memory would be read by the same operation
+        return self.last_read[base] <= self.place[node] and node.operands.count(base) == 1
 
-    def _text(self, args) -> str:
+    def _text(self, args: Sequence) -> str:
         return "".join(f"{self._value(arg)}, " for arg in args)
 
-    def _value(self, arg) -> str:
-        if isinstance(arg, fx.Node):
+    def _value(self, arg: Any) -> str:
+        if isinstance(arg, Node):
             return self.names[arg]
         if isinstance(arg, (list, tuple)):
             return f"[{self._text(arg)}]"
@@ -250,39 +235,10 @@ class _Writer:
             return repr(arg)
         return self._bind("c", arg)
 
-    def _bind(self, kind: str, thing) -> str:
+    def _bind(self, kind: str, thing: Any) -> str:
         """Give a Python object a name in the function's scope."""
         key = id(thing)
         if key not in self.bound:
             self.bound[key] = f"{kind}{len(self.bound)}"
             self.scope[self.bound[key]] = thing
         return self.bound[key]
-
-
-def _memory_roots(nodes: Sequence[fx.Node]) -> dict[fx.Node, fx.Node | None]:
-    """Say for each result whose memory it lies in; None where that is not certain."""
-    roots: dict[fx.Node, fx.Node | None] = {}
-    for node in nodes:
-        if node.op != "call_function" or node.target in NEW_MEMORY:
-            roots[node] = node
-            continue
-        # Any other operation may return a view of one of its arguments.
-        candidates = {roots[old] for old in node.all_input_nodes}
-        roots[node] = candidates.pop() if len(candidates) == 1 else None
-    return roots
-
-
-def _last_reads(nodes, roots, delayed) -> dict[fx.Node, int]:
-    """Return the place of the last operation that may read the memory of each result."""
-    place = {node: number for number, node in enumerate(nodes)}
-    last = dict(place)
-    held: dict[fx.Node, set[fx.Node]] = {}  # all memory that a result may lie in
-    for node in nodes:
-        inputs = [held[old] for old in node.all_input_nodes]
-        is_new = node.op != "call_function" or node.target in NEW_MEMORY
-        held[node] = {node} if is_new else set().union(*inputs)
-        # A placement may be read as late as it is used.
-        now = max(place[node], place[delayed[node]] if node in delayed else 0)
-        for root in set().union(*inputs):
-            last[root] = max(last[root], now)
-    return last

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
-from torch.utils import _pytree as pytree
+
+from .torch_internals import tree_flatten, tree_unflatten
 
 __all__ = ["Arguments", "Variables"]
 
@@ -30,7 +32,7 @@ class Variables:
     """
 
     def __init__(self, x: Any):
-        leaves, self.structure = pytree.tree_flatten(x)
+        leaves, self.structure = tree_flatten(x)
         if not leaves:
             raise ValueError("x: expected a tensor or a container of tensors, got an empty one")
         for leaf in leaves:
@@ -41,6 +43,7 @@ class Variables:
             raise ValueError(f"x: expected tensors of one dtype on one device, got {got}")
         self.dtype, self.device = leaves[0].dtype, leaves[0].device
         self.shapes = [leaf.shape for leaf in leaves]
+        self._strides = [_dense_strides(leaf) for leaf in leaves]
         self.sizes = [leaf.numel() for leaf in leaves]
         self.n = sum(self.sizes)
 
@@ -55,7 +58,7 @@ class Variables:
 
     def leaves(self, x: Any) -> list[Tensor]:
         """Return the tensors of a later x, after checking that it is like the first one."""
-        leaves, structure = pytree.tree_flatten(x)
+        leaves, structure = tree_flatten(x)
         if structure != self.structure:
             raise ValueError(f"x: expected the structure {self.structure}, got {structure}")
         for leaf, shape in zip(leaves, self.shapes, strict=True):
@@ -65,11 +68,11 @@ class Variables:
                     f"x: prepared for shape {tuple(shape)}, {self.dtype} on {self.device}; "
                     f"got {tuple(leaf.shape)}, {leaf.dtype} on {leaf.device}"
                 )
-        return [leaf.detach().contiguous() for leaf in leaves]
+        return [_laid_out(*pair) for pair in zip(leaves, self._strides, strict=True)]
 
     def tree(self, leaves: Sequence[Tensor]) -> Any:
         """Put tensors back into the container."""
-        return pytree.tree_unflatten(list(leaves), self.structure)
+        return tree_unflatten(list(leaves), self.structure)
 
     def split(self, vector: Tensor) -> list[Tensor]:
         """Cut flat vectors, of shape (..., n), into views shaped like the tensors of x."""
@@ -84,12 +87,15 @@ class Arguments:
     def __init__(self, args: tuple):
         if not isinstance(args, tuple):
             raise TypeError(f"args: expected a tuple, got {type(args).__name__}")
-        self._leaves, self._structure = pytree.tree_flatten(args)
+        self._leaves, self._structure = tree_flatten(args)
         self._free = [isinstance(a, Tensor) and a.is_floating_point() for a in self._leaves]
+        self._strides = [
+            _dense_strides(a) if free else ()
+            for a, free in zip(self._leaves, self._free, strict=True)
+        ]
         # An index or a mask decides the structure, so a later change of it must not go unnoticed.
         self._leaves = [
-            a.clone() if isinstance(a, Tensor) and not free else a
-            for a, free in zip(self._leaves, self._free, strict=True)
+            a if free else _copied(a) for a, free in zip(self._leaves, self._free, strict=True)
         ]
 
     def tensors(self, args: tuple | None = None) -> list[Tensor]:
@@ -97,20 +103,24 @@ class Arguments:
         if args is None:
             leaves = self._leaves
         else:
-            leaves, structure = pytree.tree_flatten(args)
+            leaves, structure = tree_flatten(args)
             if structure != self._structure:
                 raise ValueError(f"args: expected {self._structure}, got {structure}")
             for new, old, free in zip(leaves, self._leaves, self._free, strict=True):
                 self._check(new, old, free)
-        return [a.detach() for a, free in zip(leaves, self._free, strict=True) if free]
+        both = zip(leaves, self._strides, self._free, strict=True)
+        return [_laid_out(a, strides) for a, strides, free in both if free]
 
     @staticmethod
     def _check(new: Any, old: Any, free: bool) -> None:
         if isinstance(old, Tensor):
             same = isinstance(new, Tensor) and (new.shape, new.dtype) == (old.shape, old.dtype)
             same = same and (free or torch.equal(new, old))
+        elif isinstance(old, np.ndarray):
+            same = isinstance(new, np.ndarray) and new.dtype == old.dtype
+            same = same and np.array_equal(new, old)
         else:
-            same = new is old or (type(new) is type(old) and bool(new == old))
+            same = new is old or (type(new) is type(old) and _equal(new, old))
         if not same:
             raise ValueError(
                 "args: only the values of floating-point tensors may change after preparation; "
@@ -121,10 +131,41 @@ class Arguments:
         """Put tensors back into the arguments."""
         rest = iter(tensors)
         leaves = [next(rest) if f else a for a, f in zip(self._leaves, self._free, strict=True)]
-        return pytree.tree_unflatten(leaves, self._structure)
+        return tree_unflatten(leaves, self._structure)
+
+
+def _dense_strides(tensor: Tensor) -> tuple[int, ...]:
+    """Return the strides of a copy: the same, unless elements share memory or leave gaps."""
+    if tensor.layout != torch.strided:
+        return ()
+    return torch.empty_like(tensor, device="meta").stride()
+
+
+def _laid_out(tensor: Tensor, strides: tuple[int, ...]) -> Tensor:
+    """Return a tensor with these strides, as it was recorded, that autograd can start from."""
+    tensor = tensor.detach()
+    if tensor.layout != torch.strided or (tensor.stride(), tensor.storage_offset()) == (strides, 0):
+        return tensor.clone() if tensor.is_inference() else tensor
+    like = {"dtype": tensor.dtype, "device": tensor.device}
+    return torch.empty_strided(tensor.shape, strides, **like).copy_(tensor)
+
+
+def _copied(value: Any) -> Any:
+    if isinstance(value, Tensor):
+        return value.clone()
+    return value.copy() if isinstance(value, np.ndarray) else value
+
+
+def _equal(new: Any, old: Any) -> bool:
+    try:
+        return bool(new == old)
+    except (TypeError, ValueError, RuntimeError):  # a comparison without a clear answer
+        return False
 
 
 def _describe(value: Any) -> str:
     if isinstance(value, Tensor):
         return f"a tensor of shape {tuple(value.shape)} and {value.dtype}"
+    if isinstance(value, np.ndarray):
+        return f"an array of shape {value.shape} and {value.dtype}"
     return repr(value)

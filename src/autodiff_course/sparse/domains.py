@@ -1,7 +1,8 @@
 """Which inputs each element of a tensor depends on, as rows of a sparse boolean matrix.
 
-`Rows` is that matrix and `Flow` what is known of one tensor. The few moves on them (pick rows,
-unite, unite by groups) are all that the rules for single operations need.
+The inputs that one number depends on are called its *index domain*. `IndexDomains` holds those of a
+whole tensor and `AbstractTensor` what else is known of it. The few things that `DomainAlgebra` can
+do with them (take, unite, unite by groups) are all that the rules for single operations need.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
-__all__ = ["Flow", "Rows", "TooDense", "Workspace"]
+from .record import Form
+
+__all__ = ["AbstractTensor", "DomainAlgebra", "IndexDomains", "TooDense"]
 
 
 class TooDense(ValueError):
@@ -24,7 +27,7 @@ class TooDense(ValueError):
 
 
 @dataclass(eq=False)
-class Rows:
+class IndexDomains:
     """For each element of a tensor (row-major) the inputs (columns) that its derivative involves.
 
     Results are remembered by what was asked, since a recording asks the same again and again.
@@ -45,42 +48,48 @@ class Rows:
         return self.memo[key]
 
 
-@dataclass(frozen=True)
-class Flow:
-    """What is known of one tensor of a recording.
+@dataclass(slots=True)
+class AbstractTensor:
+    """What is known of one tensor of a recording, whatever the numbers in x.
 
     Attributes
     ----------
-    form : Tensor
-        A tensor of the same shape, strides and dtype, whose numbers mean nothing.
-    rows : Rows or None
-        Its dependence; None if no element depends on x.
+    form : Form
+        Its dtype, layout, and so on.
+    domains : IndexDomains or None
+        The inputs that its elements depend on; None if no element depends on x.
     value : Tensor or None
-        The tensor itself where it is constant. A tensor with neither rows nor value changes with x
-        but has derivative zero, as the result of a comparison does: nothing may be concluded from
+        The tensor itself where it is constant. A tensor with neither domains nor value changes with
+        x but has derivative zero, as the result of a comparison does: nothing may be concluded from
         the number that it has now.
     nonzero : ndarray of bool or None
         Which elements may be non-zero; None stands for all.
+    shape : tuple of int
+        As in the form, unless it is looked at in another shape.
     """
 
-    form: Tensor
-    rows: Rows | None = None
+    form: Form
+    domains: IndexDomains | None = None
     value: Tensor | None = None
     nonzero: np.ndarray | None = None
+    shape: tuple[int, ...] = ()
 
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Its shape."""
-        return tuple(self.form.shape)
+    def __post_init__(self):
+        self.shape = self.shape or self.form.shape
 
     @property
     def size(self) -> int:
         """Its number of elements."""
-        return math.prod(self.form.shape)
+        return math.prod(self.shape)
+
+    @property
+    def ndim(self) -> int:
+        """Its number of dimensions."""
+        return len(self.shape)
 
 
 @dataclass(frozen=True)
-class Workspace:
+class DomainAlgebra:
     """The moves on dependence matrices with n columns, none of more than `most` entries."""
 
     n: int
@@ -93,49 +102,51 @@ class Workspace:
                 f"{self.most:,}; such a Hessian is better used through products with vectors"
             )
 
-    def _new(self, indices: np.ndarray, indptr: np.ndarray) -> Rows:
+    def _new(self, indices: np.ndarray, indptr: np.ndarray) -> IndexDomains:
         kind = np.int32 if max(self.n, len(indices)) < 2**31 else np.int64
         matrix = sp.csr_array(
             (np.ones(len(indices), bool), indices.astype(kind), indptr.astype(kind)),
             shape=(len(indptr) - 1, self.n),
         )
         matrix.has_canonical_format = True
-        return Rows(matrix)
+        return IndexDomains(matrix)
 
-    def empty(self, count: int) -> Rows:
+    def empty(self, count: int) -> IndexDomains:
         """Return rows without entries."""
         return self._new(np.zeros(0, np.int32), np.zeros(count + 1, np.int32))
 
-    def identity(self, first: int, count: int) -> Rows:
+    def identity(self, first: int, count: int) -> IndexDomains:
         """Return the rows of the inputs number first, first + 1, ... themselves."""
         return self._new(np.arange(first, first + count), np.arange(count + 1))
 
-    def pick(self, rows: Rows | None, ids: np.ndarray, key: Any = None) -> Rows | None:
+    def take(
+        self, domains: IndexDomains | None, ids: np.ndarray, key: Any = None
+    ) -> IndexDomains | None:
         """Return row ids[i] - 1 as row i; 0 stands for an empty row.
 
         Give the key, if any, that says which ids these are: the result is then remembered.
         """
-        if rows is None:
+        if domains is None:
             return None
         if key is not None:
-            return rows.remember(key, lambda: self.pick(rows, ids))
-        old = rows.matrix
+            return domains.remember(key, lambda: self.take(domains, ids))
+        old = domains.matrix
         padded = np.concatenate([old.indptr[:1], old.indptr])
         self._check(int((padded[1:] - padded[:-1])[ids].sum(dtype=np.int64)))
         source = sp.csr_array((old.data, old.indices, padded), shape=(len(padded) - 1, self.n))
         picked = source[ids]
         picked.has_canonical_format = True
-        return Rows(picked)
+        return IndexDomains(picked)
 
-    def keep(self, rows: Rows | None, wanted: np.ndarray | None) -> Rows | None:
-        """Empty the rows that are not wanted."""
-        if rows is None or wanted is None or wanted.all():
-            return rows
+    def only(self, domains: IndexDomains | None, wanted: np.ndarray | None) -> IndexDomains | None:
+        """Empty the domains that are not wanted."""
+        if domains is None or wanted is None or wanted.all():
+            return domains
         if not wanted.any():
             return None
-        return self.pick(rows, np.where(wanted, np.arange(1, len(wanted) + 1), 0))
+        return self.take(domains, np.where(wanted, np.arange(1, len(wanted) + 1), 0))
 
-    def unite(self, parts: Sequence[Rows | None]) -> Rows | None:
+    def union(self, parts: Sequence[IndexDomains | None]) -> IndexDomains | None:
         """Return the union, row by row."""
         parts = [part for part in parts if part is not None]
         if not parts:
@@ -145,11 +156,11 @@ class Workspace:
             total = self._unite_two(total, part)
         return total
 
-    def _unite_two(self, a: Rows, b: Rows) -> Rows:
+    def _unite_two(self, a: IndexDomains, b: IndexDomains) -> IndexDomains:
         if a is b:
             return a
 
-        def make() -> tuple[Rows, Rows]:
+        def make() -> tuple[IndexDomains, IndexDomains]:
             matrix = a.matrix + b.matrix
             if matrix.nnz == a.matrix.nnz:
                 return a, b  # b adds nothing: keep one object, and what it remembers
@@ -157,30 +168,32 @@ class Workspace:
                 return b, b
             self._check(matrix.nnz)
             matrix.has_canonical_format = True
-            return Rows(matrix), b
+            return IndexDomains(matrix), b
 
         # b is kept in the memo, so that its id cannot be given to another object.
         return a.remember(("unite", id(b)), make)[0]
 
-    def gather(self, rows: Rows | None, groups: sp.csr_array) -> Rows | None:
+    def union_over(self, domains: IndexDomains | None, groups: sp.csr_array) -> IndexDomains | None:
         """Return as row i the union of the rows that row i of `groups` lists."""
-        if rows is None or not rows.matrix.nnz:
+        if domains is None or not domains.matrix.nnz:
             return None
         # Groups of all rows at once have a dense result; count before multiplying.
-        self._check(int(np.max(groups @ rows.lengths.astype(np.int64), initial=0)))
-        matrix = sp.csr_array(groups @ rows.matrix)
+        self._check(int(np.max(groups @ domains.lengths.astype(np.int64), initial=0)))
+        matrix = sp.csr_array(groups @ domains.matrix)
         matrix.sort_indices()
         self._check(matrix.nnz)
-        return Rows(matrix)
+        return IndexDomains(matrix)
 
-    def group(self, targets: np.ndarray, sources: np.ndarray, shape: tuple[int, int]):
+    def relation(self, targets: np.ndarray, sources: np.ndarray, shape: tuple[int, int]):
         """Return the groups in which target i has source j for each pair given."""
         self._check(len(targets))
         groups = sp.csr_array((np.ones(len(targets), bool), (targets, sources)), shape=shape)
         groups.sum_duplicates()
         return groups
 
-    def stack(self, parts: Sequence[Rows | None], sizes: Sequence[int]) -> Rows | None:
+    def concatenate(
+        self, parts: Sequence[IndexDomains | None], sizes: Sequence[int]
+    ) -> IndexDomains | None:
         """Put the rows of several tensors below each other."""
         if all(part is None for part in parts):
             return None
@@ -189,10 +202,10 @@ class Workspace:
         blocks = [self.empty(s) if p is None else p for p, s in zip(parts, sizes, strict=True)]
         matrix = sp.csr_array(sp.vstack([b.matrix for b in blocks], format="csr", dtype=bool))
         matrix.has_canonical_format = True
-        return Rows(matrix)
+        return IndexDomains(matrix)
 
 
-def ids_of(shape: Sequence[int], first: int = 1) -> Tensor:
+def element_numbers(shape: Sequence[int], first: int = 1) -> Tensor:
     """Return the numbers of the elements; 0 is left for one that comes from nowhere."""
     count = math.prod(shape)
     return torch.arange(first, first + count).reshape(tuple(shape))
