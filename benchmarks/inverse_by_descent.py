@@ -1,11 +1,10 @@
 """The inverse of a matrix by gradient descent: `descend` beside other ways, in one run.
 
-Two tables. In the first, every row runs the same algorithm (absolute values, adaptive step, random
-restarts with a stale gradient) on the same data, with the same random numbers and the same stop,
-and logs value, step, iterate and gradient in every iteration. Rounding differs between the rows,
-and this algorithm amplifies it, so the iterations differ; the ratios are therefore of the time per
-iteration. In the second, every row minimises the squared error, or inverts directly, from the same
-start to the same absolute residual.
+Three tables. In the first, every row takes Polyak's step on the sum of absolute values and keeps
+values, steps, iterates and gradients. Rounding differs between the rows, so the iterations differ
+a little; the ratios are therefore of the time per iteration. In the second, every row minimises the
+squared error, or inverts directly, from the same start to the same absolute residual. The third has
+the article's own loop, with its restarts, beside the first row of the first.
 
 The repeats of all rows alternate, and the smallest time of each counts, which other work on the
 machine disturbs least. The first time of each row is shown too.
@@ -20,7 +19,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from autodiff_course.descent import AdaptiveStep, descend
+from autodiff_course.descent import AdaptiveStep, PolyakStep, descend
 
 TARGET = 1e-3
 STEP, GROW, SHRINK, SMALLEST, RESTARTS = 0.01, 1.2, 0.5, 1e-10, 10_000
@@ -31,13 +30,7 @@ X = RANDOM.rand(3, 3).astype(np.float32)
 START = RANDOM.rand(3, 3).astype(np.float32)
 SHAKES = 0.1 * RANDOM.randn(RESTARTS, 3, 3).astype(np.float32)
 IDENTITY = np.eye(3, dtype=np.float32)
-TORCH_X, TORCH_START, TORCH_SHAKES, TORCH_IDENTITY = (
-    torch.from_numpy(array) for array in (X, START, SHAKES, IDENTITY)
-)
-
-
-def shaken(y, number, _generator=None):
-    return y + y * TORCH_SHAKES[number - 1] / number
+TORCH_X, TORCH_START, TORCH_IDENTITY = (torch.from_numpy(array) for array in (X, START, IDENTITY))
 
 
 def absolute(y):
@@ -53,77 +46,70 @@ def residual(y) -> float:
     return float(np.abs(X.astype(np.float64) @ np.asarray(y, np.float64) - IDENTITY).sum())
 
 
-# --- The same algorithm, four times ---------------------------------------------------------------
+# --- The same algorithm, three times --------------------------------------------------------------
 
 
-def by_descend(replay: bool):
-    method = AdaptiveStep(STEP, GROW, SHRINK, SMALLEST, RESTARTS, jump=shaken, stale_restarts=True)
-    result = descend(
-        absolute,
-        TORCH_START,
-        method,
-        target=TARGET,
-        max_iterations=1_000_000,
-        replay=replay,
-        progress=False,
-    )
+def by_descend(keep=True):
+    result = descend(absolute, TORCH_START, PolyakStep(), target=TARGET, keep=keep)
     return result.iterations, result.iterate
 
 
 def by_plain_torch():
-    log = []
-    y = TORCH_START.clone().requires_grad_()
-    last = absolute(y)
-    last.backward()
-    step, restarts, iterations = STEP, 0, 0
-    while last.item() >= TARGET:
-        with torch.no_grad():
-            y -= step * y.grad
-        y.grad = None
+    log, y = [], TORCH_START.clone().requires_grad_()
+    while True:
         value = absolute(y)
-        value.backward()
-        iterations += 1
-        step *= GROW if value.item() < last.item() else SHRINK
-        last = value
-        log.append((value.item(), step, y.detach().clone(), y.grad.clone()))
-        if step < SMALLEST and value.item() >= TARGET:
-            restarts += 1
-            with torch.no_grad():
-                y.copy_(shaken(y, restarts))
-            step = STEP
-    return iterations, y.detach()
+        (gradient,) = torch.autograd.grad(value, y)
+        error = value.item()
+        log.append((error, y.detach(), gradient))
+        if error < TARGET:
+            return len(log) - 1, y.detach()
+        step = error / gradient.square().sum().item()
+        y = (y.detach() - step * gradient).requires_grad_()
+
+
+def numpy_evaluation(y):
+    error = X @ y - IDENTITY
+    return np.abs(error).sum(), X.T @ np.sign(error)
 
 
 def by_numpy():
-    log = []
+    log, y = [], START
+    while True:
+        value, gradient = numpy_evaluation(y)
+        log.append((value, y, gradient))
+        if value < TARGET:
+            return len(log) - 1, y
+        y = y - value / (gradient * gradient).sum() * gradient
 
-    def evaluate(y):
-        error = X @ y - IDENTITY
-        return np.abs(error).sum(), X.T @ np.sign(error)
 
-    y = START
-    last, gradient = evaluate(y)
-    step, restarts, iterations = np.float32(STEP), 0, 0
+SAME_ALGORITHM = {
+    "descend": by_descend,
+    "descend, keep=False": lambda: by_descend(keep=False),
+    "plain torch loop": by_plain_torch,
+    "bare NumPy, gradient by hand": by_numpy,
+}
+
+
+# --- The article's loop ---------------------------------------------------------------------------
+
+
+def by_article():
+    log, y = [], START
+    last, gradient = numpy_evaluation(y)
+    step, restarts = np.float32(STEP), 0
     while last >= TARGET:
         y = y - step * gradient
-        value, gradient = evaluate(y)
-        iterations += 1
+        value, gradient = numpy_evaluation(y)
         step *= np.float32(GROW if value < last else SHRINK)
         last = value
         log.append((value, step, y, gradient))
         if step < SMALLEST and value >= TARGET:
-            restarts += 1
-            y = y + y * SHAKES[restarts - 1] / np.float32(restarts)
-            step = np.float32(STEP)
-    return iterations, y
+            y = y + y * SHAKES[restarts] / np.float32(restarts + 1)
+            restarts, step = restarts + 1, np.float32(STEP)
+    return len(log), y
 
 
-SAME_ALGORITHM = {
-    "descend, replay=True": lambda: by_descend(replay=True),
-    "descend": lambda: by_descend(replay=False),
-    "plain torch loop": by_plain_torch,
-    "bare NumPy, gradient by hand": by_numpy,
-}
+ARTICLE = {"descend, Polyak's step": by_descend, "the article's loop in NumPy": by_article}
 
 
 # --- The squared error, and no descent at all -----------------------------------------------------
@@ -135,8 +121,8 @@ def close_enough(y, value, _gradient):
     return value < TARGET**2 and residual(y) < TARGET
 
 
-def by_method(method, replay=True):
-    result = descend(squared, TORCH_START, method, stop_when=close_enough, replay=replay)
+def by_method(method):
+    result = descend(squared, TORCH_START, method, stop_when=close_enough)
     return result.iterations, result.iterate
 
 
@@ -176,9 +162,8 @@ def lbfgs(parameters):
 
 
 SMOOTH = {
-    "descend, squared, replay=True": lambda: by_method(AdaptiveStep()),
-    "descend, squared": lambda: by_method(AdaptiveStep(), replay=False),
-    "descend with torch's L-BFGS": lambda: by_method(lbfgs, replay=False),
+    "descend, squared": lambda: by_method(AdaptiveStep()),
+    "descend with torch's L-BFGS": lambda: by_method(lbfgs),
     "SciPy's L-BFGS-B, float64": by_scipy,
     "Newton-Schulz": by_newton_schulz,
     "torch.linalg.inv": lambda: (1, torch.linalg.inv(TORCH_X)),
@@ -224,7 +209,9 @@ def main() -> None:
     repeats = parser.parse_args().repeats
     torch.set_num_threads(1)
     print(f"torch {torch.__version__}, NumPy {np.__version__}, {repeats} repeats, one thread\n")
-    title = "The sum of absolute values with restarts, to 0.001 (ratio: of the time per iteration)"
+    title = (
+        "The sum of absolute values by Polyak's step, to 0.001 (ratio: of the time per iteration)"
+    )
     show(title, measure(SAME_ALGORITHM, repeats), per_iteration=True)
     smooth = dict(SMOOTH)
     try:
@@ -234,6 +221,8 @@ def main() -> None:
         print("SciPy is not installed: its row is left out.\n")
     title = "The same residual by smooth methods (ratio: of the whole time)"
     show(title, measure(smooth, 10 * repeats), per_iteration=False)
+    title = "The sum of absolute values, with restarts or without (ratio: of the whole time)"
+    show(title, measure(ARTICLE, repeats), per_iteration=False)
 
 
 if __name__ == "__main__":

@@ -1,15 +1,30 @@
-"""Exercises of notebook 05, a matrix inverse by descent: from a gradient to a new problem."""
+"""Exercises of notebook 05, a matrix inverse by descent: steps, rates, and what beats them."""
 
 from __future__ import annotations
+
+import math
 
 import torch
 
 from autodiff_course.descent import descend
 
 from .comparing import Tolerance
+from .drills import Problem, drill
 from .framework import case, exercise
 
-__all__ = ["gradient_of_squares", "largest_fixed_step", "pseudo_inverse", "should_stop"]
+__all__ = [
+    "adaptive_descent",
+    "best_fixed_step",
+    "drill_rate",
+    "drill_reach",
+    "drill_schulz",
+    "newton_schulz",
+    "polyak_step",
+    "predicted_iterations",
+    "pseudo_inverse",
+    "should_stop",
+    "subgradient",
+]
 
 
 def _random(rows, columns, seed):
@@ -17,84 +32,280 @@ def _random(rows, columns, seed):
     return torch.randn(rows, columns, generator=generator, dtype=torch.float64)
 
 
-# 1. The gradient of the squared error
+# 1. A gradient of the sum of absolute values
 
 
-@exercise(uses="import torch")
-def gradient_of_squares(x, y):
-    """Return the gradient of ‖XY − I‖² (the sum of the squared entries) with respect to Y.
+@exercise(
+    minutes=8,
+    uses="import torch",
+    insight="The sizes of the errors are gone from it: only their signs are left.",
+    next_try="Is it still right where an entry of XY - I is exactly 0?",
+)
+def subgradient(x, y):
+    """Return the gradient in Y of the sum of ``|XY - I|``, where no entry of XY - I is 0.
 
-    Both are square tensors. Write the formula that you derived; leave autograd out of it.
+    x and y are square tensors of one size. Write the formula; leave autograd out of it.
 
     Examples
     --------
-    >>> gradient_of_squares(torch.tensor([[2.0]]), torch.tensor([[3.0]]))
-    tensor([[20.]])
+    >>> subgradient(torch.tensor([[2.0]]), torch.tensor([[3.0]]))
+    tensor([[2.]])
     """
-    identity = torch.eye(len(x), dtype=x.dtype)
-    return 2 * x.T @ (x @ y - identity)
-
-
-@gradient_of_squares.cases
-def _square_pairs():
-    return [
-        case(torch.tensor([[1.0, 2.0], [0.0, 1.0]]), torch.tensor([[1.0, 1.0], [3.0, 0.0]])),
-        case(torch.tensor([[2.0]]), torch.tensor([[3.0]])),
-        case(_random(4, 4, 0), _random(4, 4, 1), label="two random 4 × 4 matrices"),
-        case(torch.eye(3), torch.eye(3), label="X = Y = I, where the gradient is 0"),
-    ]
-
-
-@gradient_of_squares.mistake("The factor 2 is lost: the derivative of a square r² is 2r.")
-def _no_two(x, y):
-    return gradient_of_squares.reference(x, y) / 2
-
-
-@gradient_of_squares.mistake("X is not transposed. In tr(RᵀX dY), what stands before dY is RᵀX.")
-def _not_transposed(x, y):
-    return 2 * x @ (x @ y - torch.eye(len(x), dtype=x.dtype))
-
-
-@gradient_of_squares.mistake(
-    "The order is wrong: dY is multiplied by X from the left, so Xᵀ stands on the left too."
-)
-def _other_side(x, y):
-    return 2 * (x @ y - torch.eye(len(x), dtype=x.dtype)) @ x.T
-
-
-@gradient_of_squares.mistake(
-    "That is the transpose of the gradient: d(E) = tr(Gᵀ dY), not tr(G dY)."
-)
-def _transposed(x, y):
-    return gradient_of_squares.reference(x, y).T
-
-
-@gradient_of_squares.mistake("The identity is lost: differentiate the square of XY − I, not of XY.")
-def _no_identity(x, y):
-    return 2 * x.T @ x @ y
-
-
-@gradient_of_squares.mistake("That is the gradient of the sum of absolute values.")
-def _of_absolute_values(x, y):
     return x.T @ torch.sign(x @ y - torch.eye(len(x), dtype=x.dtype))
 
 
-@gradient_of_squares.mistake("That is the gradient with respect to X. Here Y is the variable.")
-def _with_respect_to_x(x, y):
-    return 2 * (x @ y - torch.eye(len(x), dtype=x.dtype)) @ y.T
+@subgradient.cases
+def _square_pairs():
+    return [
+        case(torch.tensor([[1.0, 2.0], [0.5, 1.0]]), torch.tensor([[1.0, 1.0], [3.0, 0.5]])),
+        case(torch.tensor([[2.0]]), torch.tensor([[3.0]])),
+        case(_random(4, 4, 0), _random(4, 4, 1), label="two random 4 × 4 matrices"),
+        case(_random(3, 3, 5), _random(3, 3, 6), label="two random 3 × 3 matrices"),
+    ]
 
 
-gradient_of_squares.add_hints(
-    "Write R = XY − I. Then E = tr(RᵀR), and a small change of Y changes R by X dY.",
-    "dE = 2 tr(Rᵀ dR) = 2 tr(Rᵀ X dY).",
-    "The gradient G is defined by dE = tr(Gᵀ dY). Compare: Gᵀ = 2RᵀX.",
+def _signs(x, y):
+    return torch.sign(x @ y - torch.eye(len(x), dtype=x.dtype))
+
+
+@subgradient.mistake("X is not transposed. In tr(SᵀX dY), what stands before dY is SᵀX.")
+def _not_transposed(x, y):
+    return x @ _signs(x, y)
+
+
+@subgradient.mistake("The order is wrong: dY is multiplied by X from the left, so Xᵀ is too.")
+def _other_side(x, y):
+    return _signs(x, y) @ x.T
+
+
+@subgradient.mistake("That is the transpose of the gradient: dE = tr(Gᵀ dY), not tr(G dY).")
+def _transposed(x, y):
+    return subgradient.reference(x, y).T
+
+
+@subgradient.mistake("The identity is lost: the signs are those of XY − I, not of XY.")
+def _no_identity(x, y):
+    return x.T @ torch.sign(x @ y)
+
+
+@subgradient.mistake("That is the gradient of the squares. The slope of |r| is 1 or −1.")
+def _of_squares(x, y):
+    return 2 * x.T @ (x @ y - torch.eye(len(x), dtype=x.dtype))
+
+
+@subgradient.mistake("That goes uphill for a positive error: the slope of |r| is its own sign.")
+def _negative(x, y):
+    return -subgradient.reference(x, y)
+
+
+@subgradient.mistake("Those are the signs alone. How does a change of Y change XY?")
+def _signs_alone(x, y):
+    return _signs(x, y)
+
+
+subgradient.add_hints(
+    "In the derivation for squares, what stands in the place of 2R?",
+    "The slope of |r| is the sign of r: `torch.sign`.",
 )
 
 
-# 2. A stop rule for a value that may rise
+# 2. The adaptive loop
 
 
-@exercise
+@exercise(
+    minutes=12,
+    uses="import torch",
+    insight="One value and one gradient for each move: the comparison costs nothing.",
+    next_try="Which factors make a descent of this kind arrive? Section 4 tries a few.",
+)
+def adaptive_descent(f, gradient, y, grow, shrink, moves):
+    """Make `moves` steps ``y - step * gradient(y)`` and return (y, values, steps).
+
+    The first step is 0.01. After each move the step is multiplied by `grow` if f fell, and by
+    `shrink` if it did not. `values` are the values of f as Python numbers, from the start to the
+    end, so one more than `steps`. Leave the caller's y as it is.
+
+    Examples
+    --------
+    >>> y, values, steps = adaptive_descent(
+    ...     lambda y: (y * y).sum(), lambda y: 2 * y, torch.tensor([1.0]), 2.0, 0.5, 3
+    ... )
+    >>> steps
+    [0.01, 0.02, 0.04]
+    """
+    step, values, steps = 0.01, [f(y).item()], []
+    for _ in range(moves):
+        y = y - step * gradient(y)
+        values.append(f(y).item())
+        steps.append(step)
+        step *= grow if values[-1] < values[-2] else shrink
+    return y, values, steps
+
+
+def _bowl(y):
+    return ((y - 1) ** 2).sum()
+
+
+def _bowl_gradient(y):
+    return 2 * (y - 1)
+
+
+def _vee(y):
+    return (3 * y[0] + y[1]).abs() + y[1].abs()
+
+
+def _vee_gradient(y):
+    one, two = torch.sign(3 * y[0] + y[1]), torch.sign(y[1])
+    return torch.stack([3 * one, one + two])
+
+
+@adaptive_descent.cases
+def _descents():
+    start = torch.tensor([0.0, 3.0], dtype=torch.float64)
+    return [
+        case(_bowl, _bowl_gradient, start, 1.5, 0.5, 5),
+        case(_bowl, _bowl_gradient, start, 3.0, 0.25, 8),
+        case(_vee, _vee_gradient, torch.tensor([1.0, 1.0], dtype=torch.float64), 1.7, 0.5, 20),
+        case(_vee, _vee_gradient, torch.tensor([0.3, -1.0], dtype=torch.float64), 1.2, 0.8, 30),
+        case(_bowl, _bowl_gradient, start, 1.5, 0.5, 0),
+    ]
+
+
+@adaptive_descent.method(
+    "The numbers are right, but the caller's y was changed: make a new tensor."
+)
+def _leaves_y(call):
+    return call.unchanged
+
+
+def _adaptive(better, sign=-1.0, last=True):
+    def wrong(f, gradient, y, grow, shrink, moves):
+        step, values, steps = 0.01, [f(y).item()], []
+        for _ in range(moves):
+            y = y + sign * step * gradient(y)
+            values.append(f(y).item())
+            steps.append(step)
+            step *= grow if better(values) else shrink
+        return y, (values if last else values[:-1]), steps
+
+    return wrong
+
+
+for _wrong, _name, _message in (
+    (_adaptive(lambda v: v[-1] > v[-2]), "_swapped", "`grow` belongs to a value that fell."),
+    (
+        _adaptive(lambda v: v[-1] < min(v[:-1])),
+        "_against_the_best",
+        "Compare with the value before the move, not with the lowest of all.",
+    ),
+    (_adaptive(lambda v: v[-1] < v[-2], sign=1.0), "_uphill", "That goes uphill: y − step·G."),
+    (_adaptive(lambda v: v[-1] < v[0]), "_against_the_start", "Compare with the value before."),
+    (
+        _adaptive(lambda v: v[-1] < v[-2], last=False),
+        "_no_last_value",
+        "One value is missing: there are moves + 1 of them, the start and the end included.",
+    ),
+):
+    _wrong.__name__ = _name
+    adaptive_descent.mistake(_message)(_wrong)
+
+
+@adaptive_descent.mistake(
+    "A step that failed is taken back there. Here it stays, and only shrinks."
+)
+def _takes_back(f, gradient, y, grow, shrink, moves):
+    step, values, steps = 0.01, [f(y).item()], []
+    for _ in range(moves):
+        new = y - step * gradient(y)
+        steps.append(step)
+        if f(new).item() < values[-1]:
+            y, step = new, step * grow
+        else:
+            step *= shrink
+        values.append(f(y).item())
+    return y, values, steps
+
+
+@adaptive_descent.mistake("`steps` holds each step as it was taken: note it before you change it.")
+def _noted_late(f, gradient, y, grow, shrink, moves):
+    y, values, steps = adaptive_descent.reference(f, gradient, y, grow, shrink, moves)
+    factors = [grow if new < old else shrink for old, new in zip(values, values[1:], strict=False)]
+    return y, values, [step * factor for step, factor in zip(steps, factors, strict=True)]
+
+
+adaptive_descent.add_hints(
+    "Before the loop: the step, the list with the value at the start, an empty list of steps.",
+    "In it: move, note the value, note the step, change the step.",
+)
+
+
+# 3. Polyak's step
+
+
+@exercise(
+    minutes=6,
+    uses="import torch",
+    insight="The line along the gradient is prolonged to the least value, and there you step.",
+    next_try="What does it do on a parabola of one variable? Compare with Newton's step.",
+)
+def polyak_step(value, gradient, best):
+    """Return the step α for which the first-order prediction of f meets `best`.
+
+    Along ``y - α * gradient`` the first-order prediction is ``value - α * |gradient|²``. `value`
+    and `best` are numbers, `gradient` is a tensor that is not zero. Return a Python float.
+
+    Examples
+    --------
+    >>> polyak_step(10.0, torch.tensor([[3.0, 0.0], [0.0, 4.0]]), best=5.0)
+    0.2
+    """
+    return (value - best) / gradient.square().sum().item()
+
+
+@polyak_step.cases
+def _polyak():
+    return [
+        case(10.0, torch.tensor([[3.0, 0.0], [0.0, 4.0]]), 5.0),
+        case(6.0, _random(3, 3, 0), 0.0),
+        case(2.5, _random(5, 1, 1), -1.5),
+        case(1.0, torch.tensor([2.0]), 1.0),
+    ]
+
+
+@polyak_step.mistake("`best` is lost: the prediction has to fall by value − best.")
+def _no_best(value, gradient, best):
+    return value / gradient.square().sum().item()
+
+
+@polyak_step.mistake("That divides by the length of the gradient. The prediction has its square.")
+def _by_length(value, gradient, best):
+    return (value - best) / gradient.norm().item()
+
+
+@polyak_step.mistake("That is the mean of the squares: add them up.")
+def _mean(value, gradient, best):
+    return (value - best) / gradient.square().mean().item()
+
+
+@polyak_step.mistake("The sign is wrong: the step is positive above the least value.")
+def _wrong_sign(value, gradient, best):
+    return (best - value) / gradient.square().sum().item()
+
+
+polyak_step.add_hints(
+    "Set the prediction equal to `best`, and solve for α.",
+    "|gradient|² is the sum of the squares of all entries.",
+)
+
+
+# 4. A stop rule for a value that may rise
+
+
+@exercise(
+    minutes=8,
+    insight="Such a rule needs no least value, and it cannot tell a stall from an arrival.",
+    next_try="Make the rule ask for a new lowest value that is lower by one percent.",
+)
 def should_stop(values, patience):
     """Say whether the last `patience` values brought no new lowest value.
 
@@ -170,92 +381,263 @@ should_stop.add_hints(
 )
 
 
-# 3. The step beyond which a fixed step diverges
-
-
-@exercise(tolerance=Tolerance(relative=1e-5))
-def largest_fixed_step(x):
-    """Return the α below which descent with a fixed step on ‖XY − I‖² converges from any start.
-
-    `x` is an invertible tensor. Return a float.
-
-    Examples
-    --------
-    >>> round(largest_fixed_step(torch.tensor([[3.0, 0.0], [0.0, 0.5]])), 6)
-    0.111111
-    """
-    largest_singular_value = torch.linalg.matrix_norm(x, ord=2).item()
-    return 1 / largest_singular_value**2
-
-
-@largest_fixed_step.cases
-def _matrices():
-    return [
-        case(torch.tensor([[3.0, 0.0], [0.0, 0.5]])),
-        case(torch.tensor([[0.0, 4.0], [-2.0, 0.0]])),
-        case(_random(4, 4, 2), label="a random 4 × 4 matrix"),
-    ]
-
-
-@largest_fixed_step.mistake(
-    "Twice too large: the second derivative of the square r² is 2, so the largest curvature is 2σ²."
-)
-def _twice(x):
-    return 2 * largest_fixed_step.reference(x)
-
-
-@largest_fixed_step.mistake("Half as large as it may be: an error may be overshot by its own size.")
-def _half(x):
-    return largest_fixed_step.reference(x) / 2
-
-
-@largest_fixed_step.mistake("The square is lost: X enters the gradient twice, so σ does too.")
-def _no_square(x):
-    return 1 / torch.linalg.matrix_norm(x, ord=2).item()
-
-
-@largest_fixed_step.mistake(
-    "That uses the smallest singular value. The steepest direction diverges first."
-)
-def _smallest(x):
-    return 1 / torch.linalg.matrix_norm(x, ord=-2).item() ** 2
-
-
-@largest_fixed_step.mistake(
-    "That is the Frobenius norm, which counts all singular values. Only the largest one matters."
-)
-def _frobenius(x):
-    return 1 / torch.linalg.matrix_norm(x).item() ** 2
-
-
-@largest_fixed_step.mistake(
-    "Those are eigenvalues. They agree with singular values for symmetric matrices only."
-)
-def _eigenvalue(x):
-    return 1 / torch.linalg.eigvals(x).abs().max().item() ** 2
-
-
-largest_fixed_step.add_hints(
-    "With one number x instead of a matrix, the gradient is 2x(xy − 1). What does one step do to "
-    "the error y − 1/x?",
-    "A step multiplies the error by 1 − 2αx². When is that between −1 and 1?",
-    "For a matrix, the errors along the singular vectors are multiplied by 1 − 2ασ² each. "
-    "`torch.linalg.matrix_norm(x, ord=2)` is the largest σ.",
-)
-
-
-# 4. The pseudo-inverse of a tall matrix
+# 5. The best fixed step
 
 
 @exercise(
+    minutes=10,
+    tolerance=Tolerance(relative=1e-5),
+    uses="import torch",
+    insight="At the best step the steepest and the flattest direction are equally slow.",
+    next_try="Draw the larger of the two factors against the step: where is its tip?",
+)
+def best_fixed_step(x):
+    """Return the fixed step for which descent on ``‖XY - I‖²`` has the smallest rate.
+
+    One step multiplies the error along a singular direction by 1 - 2ασ². The rate is the largest
+    absolute value of these factors. x is an invertible tensor. Return a Python float.
+
+    Examples
+    --------
+    >>> round(best_fixed_step(torch.tensor([[3.0, 0.0], [0.0, 1.0]])), 6)
+    0.1
+    """
+    sigma = torch.linalg.svdvals(x)
+    return 1 / (sigma.max() ** 2 + sigma.min() ** 2).item()
+
+
+@best_fixed_step.cases
+def _matrices():
+    return [
+        case(torch.tensor([[3.0, 0.0], [0.0, 1.0]])),
+        case(torch.tensor([[0.0, 4.0], [-2.0, 0.0]])),
+        case(_random(4, 4, 2), label="a random 4 × 4 matrix"),
+        case(_random(3, 3, 7), label="a random 3 × 3 matrix"),
+    ]
+
+
+@best_fixed_step.mistake("That is the bound above which descent diverges. Its rate is 1.")
+def _bound(x):
+    return 1 / torch.linalg.svdvals(x).max().item() ** 2
+
+
+@best_fixed_step.mistake(
+    "Then the steepest direction is done in one step, and the flattest crawls."
+)
+def _steepest_in_one(x):
+    return 0.5 / torch.linalg.svdvals(x).max().item() ** 2
+
+
+@best_fixed_step.mistake("Then the flattest direction is done in one step, and the others explode.")
+def _flattest_in_one(x):
+    return 0.5 / torch.linalg.svdvals(x).min().item() ** 2
+
+
+@best_fixed_step.mistake("Twice too large: the factor is 1 − 2ασ², with a 2 in it.")
+def _twice(x):
+    return 2 * best_fixed_step.reference(x)
+
+
+@best_fixed_step.mistake("The squares are lost: the factor is 1 − 2ασ².")
+def _no_squares(x):
+    sigma = torch.linalg.svdvals(x)
+    return 1 / (sigma.max() + sigma.min()).item()
+
+
+@best_fixed_step.mistake("That adds the squares of all singular values. Only two of them matter.")
+def _all_of_them(x):
+    return 1 / x.square().sum().item()
+
+
+@best_fixed_step.mistake("Those are eigenvalues. A step has to do with singular values.")
+def _eigenvalues(x):
+    size = torch.linalg.eigvals(x).abs()
+    return 1 / (size.max() ** 2 + size.min() ** 2).item()
+
+
+best_fixed_step.add_hints(
+    "Only the largest and the smallest σ matter: the factors of all others lie between theirs.",
+    "At the best step the two are as far from 0, on different sides: 1 − 2ασ²min = 2ασ²max − 1.",
+)
+
+
+# 6. A prediction
+
+
+@exercise(
+    minutes=8,
+    uses="import math",
+    insight="Each iteration divides the error by the same number, so only the logarithm counts.",
+    next_try="How many iterations does one more right digit cost at κ = 100?",
+)
+def predicted_iterations(kappa, shrinkage):
+    """Return how many iterations the best fixed step needs, as the next whole number.
+
+    `kappa` is the condition number, larger than 1. The error along the slowest direction has to
+    shrink to `shrinkage` times its start, or less: 0.001, say. Return an int.
+
+    Examples
+    --------
+    >>> predicted_iterations(2.0, 0.1)
+    5
+    """
+    rate = (kappa**2 - 1) / (kappa**2 + 1)
+    return math.ceil(math.log(shrinkage) / math.log(rate))
+
+
+@predicted_iterations.cases
+def _predictions():
+    return [case(2.0, 0.1), case(12.0, 1e-3), case(3.0, 0.5), case(100.0, 1e-6), case(51.0, 0.02)]
+
+
+def _by_rate(rate):
+    def wrong(kappa, shrinkage):
+        return math.ceil(math.log(shrinkage) / math.log(rate(kappa)))
+
+    return wrong
+
+
+for _wrong, _name, _message in (
+    (
+        _by_rate(lambda k: (k - 1) / (k + 1)),
+        "_kappa_not_squared",
+        "The curvatures are 2σ², so their ratio is κ², not κ.",
+    ),
+    (
+        _by_rate(lambda k: 1 - 1 / k**2),
+        "_at_the_wrong_step",
+        "That is the rate when the steepest direction is done in one step. Here the step is best.",
+    ),
+    (
+        lambda k, s: math.floor(math.log(s) / math.log((k**2 - 1) / (k**2 + 1))),
+        "_rounded_down",
+        "One too few: round up, the error has to be as small as that or smaller.",
+    ),
+    (
+        lambda k, s: math.log(s) / math.log((k**2 - 1) / (k**2 + 1)),
+        "_not_whole",
+        "Iterations are whole: round up to an int.",
+    ),
+    (
+        lambda k, s: math.ceil(2 * math.log(s) / math.log((k**2 - 1) / (k**2 + 1))),
+        "_twice_too_many",
+        "Twice too many: `shrinkage` belongs to the error, not to its square.",
+    ),
+):
+    _wrong.__name__ = _name
+    predicted_iterations.mistake(_message)(_wrong)
+
+
+predicted_iterations.add_hints(
+    "Put the best step into 1 − 2ασ²min, and divide above and below by σ²min.",
+    "The rate is (κ² − 1) / (κ² + 1). How often must you multiply by it?",
+)
+
+
+# 7. Newton-Schulz
+
+
+@exercise(
+    minutes=12,
+    uses="import torch",
+    insight="The residual is squared in each iteration, so right digits double.",
+    next_try="Start from Y = I: for which X does the residual grow instead?",
+)
+def newton_schulz(x, goal):
+    """Return (Y, iterations): Newton's ``y (2 - x y)``, for a square matrix X.
+
+    Start from Xᵀ divided by the product of its largest column sum and its largest row sum of
+    absolute values. Stop when the sum of ``|XY - I|`` is below `goal`, or after 100 iterations.
+
+    Examples
+    --------
+    >>> newton_schulz(torch.tensor([[2.0, 0.0], [0.0, 1.0]]), 1e-3)[1]
+    5
+    """
+    identity = torch.eye(len(x), dtype=x.dtype)
+    y = x.T / (x.abs().sum(0).max() * x.abs().sum(1).max())
+    iterations = 0
+    while (identity - x @ y).abs().sum() >= goal and iterations < 100:
+        y = y @ (2 * identity - x @ y)
+        iterations += 1
+    return y, iterations
+
+
+@newton_schulz.cases
+def _to_invert():
+    return [
+        case(torch.tensor([[2.0, 0.0], [0.0, 1.0]]), 1e-3),
+        case(torch.tensor([[4.0]], dtype=torch.float64), 1e-3),
+        case(torch.tensor([[1.0, 2.0], [0.0, 1.0]], dtype=torch.float64), 1e-6),
+        case(_random(4, 4, 3), 1e-3, label="a random 4 × 4 matrix"),
+        case(_random(6, 6, 4), 1e-8, label="a random 6 × 6 matrix"),
+        case(
+            torch.tensor([[1.0, 1.0], [1.0, 1.0]], dtype=torch.float64),
+            1e-3,
+            label="a matrix without an inverse: 100 iterations",
+        ),
+    ]
+
+
+@newton_schulz.mistake("`*` multiplies entry by entry: use `@`.")
+def _by_entries(x, goal):
+    identity = torch.eye(len(x), dtype=x.dtype)
+    y, iterations = x.T / (x.abs().sum(0).max() * x.abs().sum(1).max()), 0
+    while (identity - x @ y).abs().sum() >= goal and iterations < 100:
+        y, iterations = y * (2 * identity - x @ y), iterations + 1
+    return y, iterations
+
+
+@newton_schulz.mistake("2 − XY subtracts from every entry. The 2 of a matrix formula is 2I.")
+def _two_everywhere(x, goal):
+    identity = torch.eye(len(x), dtype=x.dtype)
+    y, iterations = x.T / (x.abs().sum(0).max() * x.abs().sum(1).max()), 0
+    while (identity - x @ y).abs().sum() >= goal and iterations < 100:
+        y, iterations = y @ (2 - x @ y), iterations + 1
+    return y, iterations
+
+
+@newton_schulz.mistake("One iteration too many: test before you iterate.")
+def _one_too_many(x, goal):
+    y, iterations = newton_schulz.reference(x, goal)
+    return y @ (2 * torch.eye(len(x), dtype=x.dtype) - x @ y), iterations + 1
+
+
+@newton_schulz.mistake("That is the inverse of linear algebra: iterate, and count.")
+def _inverse(x, goal):
+    return torch.linalg.pinv(x), 1
+
+
+@newton_schulz.mistake("The start is Xᵀ, transposed: without it the iteration may run away.")
+def _start_not_transposed(x, goal):
+    identity = torch.eye(len(x), dtype=x.dtype)
+    y, iterations = x / (x.abs().sum(0).max() * x.abs().sum(1).max()), 0
+    while (identity - x @ y).abs().sum() >= goal and iterations < 100:
+        y, iterations = y @ (2 * identity - x @ y), iterations + 1
+    return y, iterations
+
+
+newton_schulz.add_hints(
+    "For numbers: y = x / (|x| |x|), then y ← y (2 − x y) until |x y − 1| is small.",
+    "`x.abs().sum(0).max()` is the largest column sum; `2 * torch.eye(len(x), dtype=x.dtype)`.",
+)
+
+
+# 8. The pseudo-inverse of a tall matrix
+
+
+@exercise(
+    minutes=12,
     seconds=30.0,
     tolerance=Tolerance(relative=1e-4, absolute=1e-4),
     uses="import torch\nfrom autodiff_course.descent import descend",
+    insight="The equation cannot be met, and the gradient still says when the best Y is found.",
+    next_try="Start from another matrix: for a tall X of full rank the answer stays the same.",
 )
 def pseudo_inverse(x):
     """Return the Y that minimises ‖XY − I‖², found by `descend`, for a tall matrix X.
 
-    `x` has more rows than columns, and its columns are independent. The answer may be off by 1e-4.
+    x has more rows than columns, and its columns are independent. The answer may be off by 1e-4.
     """
     identity = torch.eye(len(x), dtype=x.dtype)
     result = descend(
@@ -319,3 +701,48 @@ pseudo_inverse.add_hints(
     "minimum reached whose value you do not know?",
     "`stop_when` is given the gradient: `lambda y, value, gradient: gradient.abs().max() < 1e-6`.",
 )
+
+
+# Drills
+
+
+@drill
+def drill_reach(random):
+    """How far halved steps lead."""
+    first, length = random.choice((0.5, 1, 2, 4)), random.randint(1, 6)
+    shrink = random.choice((0.5, 0.75, 0.9))
+    total = first * length / (1 - shrink)
+    return Problem(
+        f"A descent starts with the step {first}. Each further step is {shrink} times the one "
+        f"before, and all gradients have the length {length}. Which distance can it never exceed?",
+        answer=round(total, 9),
+        why=f"{first}·{length}·(1 + {shrink} + {shrink}² + …) = {first * length} / (1 − {shrink}).",
+    )
+
+
+@drill
+def drill_rate(random):
+    """Rate of a fixed step."""
+    small = random.randint(1, 3)
+    large = small + random.randint(1, 4)
+    step = random.choice((0.25, 0.5, 0.75)) / large**2
+    factors = [1 - 2 * step * sigma**2 for sigma in (small, large)]
+    return Problem(
+        f"X has the singular values {small} and {large}. Descent on the squares takes the fixed "
+        f"step {step:.6g}. By which factor does the slowest error shrink in each iteration?",
+        answer=round(max(map(abs, factors)), 4),
+        why=f"The factors 1 − 2ασ² are {factors[0]:.4f} and {factors[1]:.4f}. To four digits.",
+    )
+
+
+@drill
+def drill_schulz(random):
+    """Residuals of Newton-Schulz."""
+    residual, steps = random.choice((0.5, 0.1, 0.2)), random.randint(2, 4)
+    return Problem(
+        f"Newton–Schulz for a number: 1 − xy is {residual} now. What is it after {steps} more "
+        "iterations?",
+        answer=residual ** (2**steps),
+        why=f"It is squared {steps} times: {residual} to the power {2**steps}.",
+        tolerance=Tolerance(relative=1e-2, absolute=0.0),
+    )
