@@ -73,6 +73,14 @@ def _jvp_by_columns(f, point, direction):
     return total
 
 
+def _jvp_by_a_sweep(f, point, direction):
+    inputs = [graph.Scalar(value) for value in point]
+    outputs = f(*inputs)
+    seeds = dict(zip(inputs, direction, strict=True))
+    tangent = {step.node: step.total for step in graph.forward_sweep(outputs, wrt=seeds)}
+    return [tangent[output] for output in outputs]
+
+
 def _pair_by_numpy(push, pull, n, m):
     np = pytest.importorskip("numpy")
     source = np.random.default_rng(0)
@@ -146,7 +154,7 @@ def _costs_by_parts(operations, rules, edges, inputs, outputs):
         ("newton_step", _newton_by_two_runs),
         ("newton_step", _newton_by_a_sweep),
         ("jvp", _jvp_by_a_loop),
-        ("jvp", _jvp_by_columns),
+        ("jvp", _jvp_by_a_sweep),
         ("is_dual_pair", _pair_by_numpy),
         ("is_dual_pair", _pair_by_whole_matrices),
         ("jacobian_by_columns", _columns_by_index),
@@ -183,7 +191,7 @@ def test_jvp_is_the_forward_sweep():
 
 def test_dual_numbers_agree_with_scalars_on_every_operation():
     def every(x, y):
-        return (2 * x + x * y).sin() / (1 + y.cos() * y.cos()) + x / 3
+        return (2 * x - x * y).sin() / (1 + y.cos() * y.cos()) + x / 3 + (1 - y) / -x + 2 / x - 5
 
     inputs, output = _recorded(every, [0.4, 1.9])
     for seeds in ((1.0, 0.0), (0.0, 1.0), (0.3, -2.0)):
@@ -234,7 +242,41 @@ def test_the_cost_of_a_gradient_is_that_of_the_package():
     )
 
 
+def test_the_additions_are_right_for_an_output_that_is_listed_twice():
+    x, y = graph.Scalar(0.5), graph.Scalar(2.0)
+    s = x * y
+    receipts = [step for step in graph.reverse_sweep({s: 1.0 + 10.0}) if step.edge]
+    additions = 1 + len(receipts) - len({step.node for step in receipts})
+    operations, edges, inputs, outputs = 1, 2, 2, 2
+    assert additions == edges - (operations + inputs - outputs)
+
+
 # What readers really get wrong
+
+
+def test_a_jvp_by_columns_is_right_by_more_runs_than_needed():
+    message = _message(ex02.jvp, _jvp_by_columns)
+    assert message.startswith("More runs than needed")
+
+
+@pytest.mark.parametrize("step", [1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8])
+def test_a_central_difference_is_no_jvp(step):
+    def answer(f, point, direction):
+        ends = []
+        for h in (step, -step):
+            moved = [Dual(x + h * v) for x, v in zip(point, direction, strict=True)]
+            ends.append([output.value for output in f(*moved)])
+        return [(high - low) / (2 * step) for high, low in zip(*ends, strict=True)]
+
+    result = ex02.jvp.check(answer)
+    assert result.status == ("wrong" if step >= 1e-6 else "other way"), result
+
+
+def test_the_odd_candidate_is_not_the_transposed_one_for_that():
+    def answer(push, candidates):
+        return min(range(len(candidates)), key=lambda i: candidates.count(candidates[i]))
+
+    assert "ask push" in _message(ex02.find_transposed, answer)
 
 
 def test_an_unseeded_newton_step_is_recognised_by_its_division():

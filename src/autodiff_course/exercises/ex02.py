@@ -33,7 +33,7 @@ __all__ = [
 
 
 class Dual(NamedTuple):
-    """A number with its tangent, as the notebook completes it; ``+ * / sin cos``.
+    """A number with its tangent, as the notebook completes it; ``+ - * / sin cos``.
 
     Examples
     --------
@@ -64,6 +64,18 @@ class Dual(NamedTuple):
         return Dual(math.cos(self.value), -math.sin(self.value) * self.tangent)
 
     __radd__, __rmul__ = __add__, __mul__
+
+    def __neg__(self):
+        return -1 * self
+
+    def __sub__(self, other):
+        return self + -1 * other
+
+    def __rsub__(self, other):
+        return other + -1 * self
+
+    def __rtruediv__(self, other):
+        return _lift(other) / self
 
 
 def _lift(x):
@@ -137,7 +149,7 @@ multiply_duals.add_hints(
 @exercise(
     minutes=4,
     insight="The rule of the quotient, and nothing was looked up.",
-    next_try="Divide the dual number of 1 by that of x: the slope of 1/x.",
+    next_try="Divide 1 by the dual number of x: the slope of 1/x.",
 )
 def divide_duals(x, y):
     """Divide two dual numbers: return the value and the tangent of x / y.
@@ -208,15 +220,15 @@ divide_duals.add_hints(
 def newton_step(f, x):
     """Return where the tangent line of f at x meets zero: x - f(x) / f'(x).
 
-    f is written with + * / and .sin(), so that it runs on your Dual; x is a
-    float. One run of f is enough for both numbers.
+    f is written with + - * / and .sin(), so that it runs on your Dual; x is
+    a float. One run of f is enough for both numbers.
     """
     y = f(Dual(x, 1.0))
     return x - y.value / y.tangent
 
 
 def _square_minus_two(x):
-    return x * x + -2.0
+    return x * x - 2
 
 
 def _sine_plus_half(x):
@@ -280,9 +292,9 @@ newton_step.add_hints(
 def jvp(f, point, direction):
     """Return the JVP: how the outputs of f change along a direction.
 
-    f takes a number for each input and returns a list of numbers; it is
-    called as f(x0, x1, ...). point and direction are lists of floats.
-    Return a list with a float for each output.
+    f is called as f(x0, x1, ...), with a Dual for each input, and returns a
+    list of them. point and direction are lists of floats. Return a list
+    with a float for each output.
     """
     inputs = [Dual(value, tangent) for value, tangent in zip(point, direction, strict=True)]
     return [output.tangent for output in f(*inputs)]
@@ -296,6 +308,11 @@ def _three_outputs(x, y):
     return [x * x, x / y, y.sin() * x]
 
 
+def _steep_outputs(x, y):
+    repeated = 1 / (x * x)
+    return [repeated, repeated, y - x]
+
+
 def _one_output(x, y, z):
     return [(x + y) * (z + 1)]
 
@@ -303,7 +320,11 @@ def _one_output(x, y, z):
 @jvp.cases
 def _directions():
     two, three = "f(x, y) = [x·y, x + sin y]", "f(x, y) = [x·x, x/y, x·sin y]"
+    steep = "f(x, y) = [1/x², 1/x², y - x]"
     return [
+        case(
+            _steep_outputs, [0.01, 0.01], [1.0, 1.0], label=f"{steep} at [0.01, 0.01] along [1, 1]"
+        ),
         case(_two_outputs, [2.0, 1.0], [1.0, 0.0], label=f"{two} at [2, 1] along [1, 0]"),
         case(_two_outputs, [2.0, 1.0], [3.0, -1.0], label=f"{two} at [2, 1] along [3, -1]"),
         case(_three_outputs, [0.5, 2.0], [1.0, 2.0], label=f"{three} at [0.5, 2] along [1, 2]"),
@@ -335,6 +356,24 @@ def _first_output(f, point, direction):
 @jvp.mistake("Point and direction are swapped: Dual takes the value first.")
 def _swapped(f, point, direction):
     return [output.tangent for output in f(*map(Dual, direction, point))]
+
+
+@jvp.mistake("A difference of two runs is not exact. Carry the direction in the tangents.")
+def _difference(f, point, direction):
+    step = 1e-4
+    ends = []
+    for sign in (1.0, -1.0):
+        moved = [x + sign * step * v for x, v in zip(point, direction, strict=True)]
+        ends.append([output.value for output in f(*map(Dual, moved))])
+    return [(high - low) / (2 * step) for high, low in zip(*ends, strict=True)]
+
+
+@jvp.method(
+    "More runs than needed: one run of f is enough for any direction. And if you take a difference "
+    "of two runs, it is not exact."
+)
+def _one_run(call):
+    return call.calls_of(call.arguments[0]) <= 1
 
 
 jvp.add_hints(
@@ -615,6 +654,7 @@ def _candidates():
     return [
         _suspects([[1.0, 2.0], [0.0, 3.0]], 1, 3, "2 × 2"),
         _suspects(_SQUARE, 0, 2, "3 × 3"),
+        _suspects(_SQUARE, 1, 2, "3 × 3"),
         _suspects(_CYCLE, 3, 4, "a permutation"),
         _suspects(_SAME_FRAME, 2, 3, "3 × 3, first row like first column"),
     ]
@@ -639,6 +679,11 @@ def _first_that_differs(push, candidates, v):
 @find_transposed.mistake("That is a right one: its product with v is push(v).")
 def _a_right_one(push, candidates):
     return 1 if find_transposed.reference(push, candidates) == 0 else 0
+
+
+@find_transposed.mistake("The odd one out is not the wrong one when there are two: ask push.")
+def _odd_one_out(push, candidates):
+    return next((i for i, one in enumerate(candidates) if candidates.count(one) == 1), None)
 
 
 @find_transposed.mistake("With a vector of ones a permutation and its transpose look alike.")
@@ -677,7 +722,8 @@ def bracket_costs(sizes):
     shape sizes[1] × sizes[0], J_2 the shape sizes[2] × sizes[1]. A matrix
     of p × q times one of q × r takes p·q·r multiplications. Return two
     counts: from the right, as J_3·(J_2·J_1), first, then from the left, as
-    (J_3·J_2)·J_1. For sizes [4, 3, 2, 1] that is (32, 18).
+    (J_3·J_2)·J_1. For sizes [4, 3, 2, 1] that is (32, 18): no seed is
+    multiplied.
     """
     inputs, outputs = sizes[0], sizes[-1]
     from_the_right = sum(inputs * q * p for q, p in zip(sizes[1:], sizes[2:], strict=False))
@@ -736,11 +782,11 @@ bracket_costs.add_hints(
 def jacobian_costs(operations, rules, edges, inputs, outputs):
     """Count all operations of a whole Jacobian: by columns, then by rows.
 
-    Either way the function (operations) and its local rules (rules) are
-    computed once. A forward sweep takes a multiplication for each edge, and
-    adds where several edges meet: edges - operations additions. A reverse
-    sweep takes as many multiplications, and edges - (operations + inputs -
-    outputs) additions.
+    Every input is used. Either way the function (operations) and its local
+    rules (rules) are computed once. A forward sweep takes a multiplication
+    for each edge, and adds where several edges meet: edges - operations
+    additions. A reverse sweep takes as many multiplications, and
+    edges - (operations + inputs - outputs) additions.
     """
     forward = edges + (edges - operations)
     reverse = edges + (edges - (operations + inputs - outputs))
@@ -808,7 +854,7 @@ jacobian_costs.add_hints(
     needs="torch",
     seconds=10.0,
     minutes=8,
-    insight="The shapes leave only one way to write it.",
+    insight="Where the shapes differ, only one way to write it fits; square ones leave several.",
     next_try="What is the adjoint of b in x @ W + b, where b is added to every row?",
 )
 def matmul_vjp(A, B, adjoint):
