@@ -64,9 +64,7 @@ def test_the_page_shows_the_same_and_the_mistakes_of_the_class(folder):
 def test_memory_is_limited(tmp_path):
     _hand_in(tmp_path / "big.ipynb", RIGHT, "x = bytearray(3 * 10**9)\nmy_quotient = 1")
     work = report.run_notebook(tmp_path / "big.ipynb", gigabytes=2.0)
-    with ThreadPoolExecutor(
-        1
-    ) as thread:  # a test of the browser leaves a loop in this one
+    with ThreadPoolExecutor(1) as thread:  # a test of the browser leaves a loop in this one
         student = thread.submit(asyncio.run, work).result()
     assert student.states["ex01.quotient"] == "right"  # the cell failed before its end
 

@@ -100,7 +100,7 @@ class AdaptiveStep:
 
 @dataclass(frozen=True)
 class PolyakStep:
-    """The step (value - best) / |gradient|², for a function whose least value is known.
+    """The step (value - best) / length of the gradient squared, where the least value is known.
 
     Parameters
     ----------
