@@ -6,8 +6,10 @@ import math
 
 __all__ = [
     "Node",
+    "Slope",
     "add_along",
     "complaint_about_order",
+    "counted",
     "e_graph",
     "forgets_the_seed",
     "hurries",
@@ -16,6 +18,7 @@ __all__ = [
     "single",
     "sums",
     "tower",
+    "tripled",
     "walks_forward",
     "z_graph",
 ]
@@ -69,6 +72,24 @@ class Node:
 
     def __repr__(self) -> str:
         return self.name or f"Node({self.value!r})"
+
+
+class Slope(float):
+    """A local derivative whose products a check can count, as calls of its two methods.
+
+    Examples
+    --------
+    >>> 2.0 * Slope(3.0), Slope(3.0) * 2.0
+    (6.0, 6.0)
+    """
+
+    def __mul__(self, other: float) -> float:
+        """Multiply as a float does."""
+        return float(self).__mul__(other)
+
+    def __rmul__(self, other: float) -> float:
+        """Multiply as a float does."""
+        return float(self).__rmul__(other)
 
 
 # --- Graphs, each as a list of its nodes with operands first and the output last ------------------
@@ -128,6 +149,34 @@ def tower(layers: int) -> list[Node]:
         total = sine + cosine
         total.name = f"y{layer}"
         nodes += [sine, cosine, total]
+    return nodes
+
+
+def tripled(stages: int) -> list[Node]:
+    """Make a chain with three edges in each stage.
+
+    Examples
+    --------
+    >>> [len(node.edges) for node in tripled(2)]
+    [0, 3, 3]
+    """
+    nodes = single()
+    for stage in range(1, stages + 1):
+        edges = [(nodes[-1], slope) for slope in (0.5, 0.25, 0.125)]
+        nodes.append(Node(1.0, edges, f"t{stage}"))
+    return nodes
+
+
+def counted(nodes: list[Node]) -> list[Node]:
+    """Make the local derivatives of a graph such that their products can be counted.
+
+    Examples
+    --------
+    >>> type(counted(e_graph())[-1].edges[0][1]).__name__
+    'Slope'
+    """
+    for node in nodes:
+        node.edges = [(operand, Slope(slope)) for operand, slope in node.edges]
     return nodes
 
 
