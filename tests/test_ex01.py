@@ -246,9 +246,9 @@ def test_a_walk_along_every_path_is_told_that_there_are_too_many():
         send(order[-1], 1.0)
         return adjoint
 
-    result = ex01.reverse_sweep.check(answer, seconds=0.5)
-    assert result.status == "wrong"
-    assert "2^60 paths" in result.message
+    result = ex01.reverse_sweep.check(answer)
+    assert result.status == "other way"
+    assert "has 2^60" in result.message
 
 
 def _turning_round(order):
@@ -399,7 +399,7 @@ def test_a_float_is_no_exact_count():
     assert 3.0**40 != 3**40
     for one in (answer, lambda source, order: int(answer(source, order))):
         result = ex01.count_paths.check(one)
-        assert result.status == "other way"
+        assert not result
         assert "whole number" in result.message
 
 

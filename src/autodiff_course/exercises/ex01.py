@@ -201,7 +201,7 @@ quotient.add_hints(
 
 @_rule(minutes=3, insight="The exponent is a constant here, so it needs no edge.")
 def power(x, n):
-    """Return x to the power n and its local derivative by x; n is any real constant.
+    """Return x to the power n and its local derivative by x, as two floats; n is any real constant.
 
     Examples
     --------
@@ -653,8 +653,8 @@ def _order_is_unchanged(call):
 
 
 @reverse_sweep.method(
-    "Edges are multiplied again and again: is that a walk per node, or per path? One walk from the "
-    "output back gives all adjoints, with one product for each edge."
+    "Edges are multiplied again and again: is that a walk per node, or per path, of which the "
+    "tower of 60 layers has 2^60? One walk back from the output is enough, one product per edge."
 )
 def _one_product_for_each_edge(call):
     products = call.calls_of(Slope.__mul__, Slope.__rmul__)
@@ -898,10 +898,13 @@ def _list_is_unchanged(call):
     return call.unchanged
 
 
-@count_paths.method(
-    "Nearly: a count is a whole number, and a float has no room for all digits of 3^40. Count with "
+_WHOLE_NUMBER = (
+    "A count is a whole number, and a float has no room for all digits of 3^40. Count with "
     "integers, from 1 and not from 1.0."
 )
+
+
+@count_paths.method(_WHOLE_NUMBER)
 def _exactly(call):
     return isinstance(call.value, Integral) and call.value == count_paths.reference(*call.given)
 
@@ -913,6 +916,15 @@ def _counts_overwritten(source, order):
         for operand, _ in node.edges:
             count[operand] = count[node]
     return count.get(source, 0)
+
+
+@count_paths.mistake(_WHOLE_NUMBER)
+def _rounded(source, order):
+    count = {}
+    for node in order:
+        operands = (count[operand] for operand, _ in node.edges)
+        count[node] = 1.0 if node == source else sum(operands, start=0.0)
+    return int(count[order[-1]])
 
 
 @count_paths.mistake("That is the number of edges in the graph.")
