@@ -585,7 +585,7 @@ def _without_output(output):
 
 topological_order.add_hints(
     "When may a node be appended to the list? When is that certain?",
-    "A function `visit(node)` that first visits the operands and then appends the node.",
+    "A function `visit` of one node: it first visits the operands and then appends the node.",
     "Keep a set of visited nodes, and let `visit` return at once for one that is in it.",
 )
 
