@@ -57,6 +57,20 @@ def test_a_rule_by_differences_is_not_good_enough(name):
     assert one.check(answer).status == "wrong"
 
 
+def test_a_rule_by_differences_is_recognised():
+    def answer(x):
+        return math.sin(x), (math.sin(x + 1e-4) - math.sin(x)) / 1e-4
+
+    assert "difference quotient" in _message(ex01.sine, answer)
+
+
+def test_easy_slips_in_the_rules():
+    assert "brackets" in _message(ex01.power, lambda x, n: (x**n, n * x**n - 1))
+    assert "square alone" in _message(ex01.power, lambda x, n: (x**n, n * x))
+    slip = _message(ex01.quotient, lambda x, y: (x / y, 1 / y, -((x / y) ** 2)))
+    assert "square is for y alone" in slip
+
+
 def test_a_rule_that_forgets_the_value_is_told_so():
     assert _message(ex01.quotient, lambda x, y: (1 / y, -x / y**2)).startswith("The value itself")
 
@@ -202,8 +216,8 @@ def test_sweeps_in_other_styles_are_right():
     assert ex01.reverse_sweep.check(graphs01.sums)
 
 
-def test_an_adjoint_as_tangent_of_forward_mode_is_right_too():
-    """The sum over paths by forward mode from each node gives the same numbers."""
+def test_a_walk_for_each_node_is_told_so():
+    """Forward mode from each node gives the same numbers, and multiplies each edge n times."""
 
     def forward(order):
         adjoint = {}
@@ -215,7 +229,62 @@ def test_an_adjoint_as_tangent_of_forward_mode_is_right_too():
             adjoint[source] = tangent[order[-1]]
         return adjoint
 
-    assert ex01.reverse_sweep.check(forward)
+    result = ex01.reverse_sweep.check(forward)
+    assert result.status == "other way"
+    assert "a walk per node" in result.message
+
+
+def test_a_walk_along_every_path_is_told_that_there_are_too_many():
+    def answer(order):
+        adjoint = dict.fromkeys(order, 0.0)
+
+        def send(node, sent):
+            adjoint[node] += sent
+            for operand, slope in node.edges:
+                send(operand, sent * slope)
+
+        send(order[-1], 1.0)
+        return adjoint
+
+    result = ex01.reverse_sweep.check(answer)
+    assert result.status == "other way"
+    assert "has 2^60" in result.message
+
+
+def _turning_round(order):
+    order.reverse()
+    adjoint = dict.fromkeys(order, 0.0) | {order[0]: 1.0}
+    for node in order:
+        for operand, slope in node.edges:
+            adjoint[operand] += adjoint[node] * slope
+    return adjoint
+
+
+def _emptying(order):
+    adjoint = dict.fromkeys(order, 0.0) | {order[-1]: 1.0}
+    while order:
+        node = order.pop()
+        for operand, slope in node.edges:
+            adjoint[operand] += adjoint[node] * slope
+    return adjoint
+
+
+@pytest.mark.parametrize("answer", [_turning_round, _emptying])
+def test_the_list_must_stay_as_it_was(answer):
+    result = ex01.reverse_sweep.check(answer)
+    assert result.status == "other way"
+    assert "no longer as it was" in result.message
+
+
+def test_a_return_in_the_loop_of_the_sweep():
+    def answer(order):
+        adjoint = dict.fromkeys(order, 0.0) | {order[-1]: 1.0}
+        for node in reversed(order):
+            for operand, slope in node.edges:
+                adjoint[operand] += adjoint[node] * slope
+            return adjoint
+
+    assert "returns too soon" in _message(ex01.reverse_sweep, answer)
 
 
 @pytest.mark.parametrize(
@@ -223,7 +292,7 @@ def test_an_adjoint_as_tangent_of_forward_mode_is_right_too():
     [
         (graphs01.overwrites, "What arrived first is lost"),
         (graphs01.forgets_the_seed, "Every adjoint is 0"),
-        (graphs01.walks_forward, "Nodes send before everything has arrived"),
+        (graphs01.walks_forward, "Only the output has sent something on."),
     ],
 )
 def test_the_three_faults_are_recognised(answer, message):
@@ -269,6 +338,36 @@ def test_a_test_that_never_sends_early_is_told_so():
     assert "right by luck" in result.message
 
 
+def test_equally_long_ways_do_not_save_a_sweep_that_hurries():
+    """What saves it on e is that b, the only node used twice, is an input."""
+    x = Node(3.0)
+    y = x * x
+    u, v = y + 1.0, y * 2.0
+    order = [x, y, u, v, u + v]
+    assert graphs01.hurries(order)[x] == 6.0
+    assert ex01.reverse_sweep.reference(order)[x] == 18.0
+    for layers in (2, 3):
+        order = graphs01.tower(layers)
+        right = ex01.reverse_sweep.reference(order)[order[0]]
+        assert not math.isclose(graphs01.hurries(order)[order[0]], right, rel_tol=1e-3)
+
+
+def test_two_ways_of_being_too_early_are_shown():
+    def answer(sweep):
+        a, b, c, d, e = graphs01.e_graph()
+        adjoint = sweep([a, b, c, d, e])
+        if adjoint[a] == adjoint[b] == 0.0:
+            return "no seed"
+        x, y, w, z = graphs01.z_graph()
+        on_z = sweep([x, y, w, z])[x]
+        return {114.0: "right", 6.0: "wrong order"}.get(on_z, "overwrites")
+
+    assert graphs01.walks_forward in ex01.faulty_sweeps.values()
+    result = ex01.find_fault.check(answer)
+    assert "as in sweep D" in result.message
+    assert "leaves 0 at a, 0 at b and 1 at e" in result.input
+
+
 def test_the_package_s_counts_are_those_of_the_exercise():
     scalars = [graph.Scalar(0.5)]
     for _ in range(5):
@@ -287,6 +386,28 @@ def test_walking_along_every_path_takes_too_long():
 
     result = ex01.count_paths.check(answer, seconds=0.5)
     assert "2^40 paths" in result.message
+
+
+def test_a_float_is_no_exact_count():
+    def answer(source, order):
+        count = {}
+        for node in order:
+            sums = sum(count[operand] for operand, _ in node.edges)
+            count[node] = 1.0 if node is source else sums
+        return count[order[-1]]
+
+    assert 3.0**40 != 3**40
+    for one in (answer, lambda source, order: int(answer(source, order))):
+        result = ex01.count_paths.check(one)
+        assert not result
+        assert "whole number" in result.message
+
+
+def test_a_long_chain_does_not_stop_the_solution():
+    nodes = [Node(1.0)]
+    for _ in range(5000):
+        nodes.append(nodes[-1] + 1.0)
+    assert ex01.topological_order.reference(nodes[-1]) == nodes
 
 
 def test_counting_from_the_output_is_right():
@@ -333,6 +454,20 @@ def _fresh_leaves(functions, w):
 def test_right_ways_in_torch(answer):
     pytest.importorskip("torch")
     assert ex01.separate_gradients.check(answer)
+
+
+def test_clearing_once_is_not_enough():
+    pytest.importorskip("torch")
+
+    def answer(functions, w):
+        w.grad = None
+        gradients = []
+        for function in functions:
+            function(w).backward()
+            gradients.append(w.grad.item())
+        return gradients
+
+    assert "Cleared once" in _message(ex01.separate_gradients, answer)
 
 
 def test_a_shared_gradient_is_recognised():

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from numbers import Integral
 
 from .drills import Problem, drill
 from .framework import Exercise, case, exercise
 from .graphs01 import (
     Node,
+    Slope,
     add_along,
     complaint_about_order,
+    counted,
     e_graph,
     forgets_the_seed,
     hurries,
@@ -22,6 +25,7 @@ from .graphs01 import (
     single,
     sums,
     tower,
+    tripled,
     walks_forward,
     z_graph,
 )
@@ -43,14 +47,39 @@ __all__ = [
     "topological_order",
 ]
 
-# What the notebook shows of `find_fault`: three sweeps, each with one fault.
-faulty_sweeps = {"A": hurries, "B": overwrites, "C": forgets_the_seed}
+# What the notebook shows of `find_fault`: four sweeps, each with one fault.
+faulty_sweeps = {"A": hurries, "B": overwrites, "C": forgets_the_seed, "D": walks_forward}
 
 
 # 1. The rules of three operations
 
 
-@exercise(
+class _Rule(Exercise):
+    """An exercise that recognises a difference quotient, whatever its step."""
+
+    def _checked(self, answer, seconds, seed):
+        result = super()._checked(answer, seconds, seed)
+        if result.status == "wrong" and not result.mistake and _nearly(result):
+            text = "Near, but not exact: is that a difference quotient? A rule has a formula."
+            return replace(result, message=text)
+        return result
+
+
+def _nearly(result):
+    try:
+        pairs = list(zip(result.yours, result.expected, strict=True))
+        return all(math.isclose(x, y, rel_tol=1e-2, abs_tol=1e-2) for x, y in pairs)
+    except TypeError:  # not numbers
+        return False
+    except ValueError:  # not as many
+        return False
+
+
+def _rule(**settings):
+    return lambda solution: _Rule(solution, **settings)
+
+
+@_rule(
     minutes=2,
     insight="A rule knows one operation and nothing else.",
     uses="import math",
@@ -107,7 +136,7 @@ sine.add_hints(
 )
 
 
-@exercise(minutes=4, insight="One number per operand: the rule of an operation with two operands.")
+@_rule(minutes=4, insight="One number per operand: the rule of an operation with two operands.")
 def quotient(x, y):
     """Return x / y and its two local derivatives, as three floats: the value, by x, by y.
 
@@ -159,15 +188,20 @@ def _no_value(x, y):
     return 1 / y, -x / y**2
 
 
+@quotient.mistake("The square is for y alone: -x / y**2, not -(x / y)**2.")
+def _square_of_all(x, y):
+    return x / y, 1 / y, -((x / y) ** 2)
+
+
 quotient.add_hints(
     "Hold y fixed: x / y is then x times a constant.",
     "Hold x fixed: x / y is x times the power y⁻¹.",
 )
 
 
-@exercise(minutes=3, insight="The exponent is a constant here, so it needs no edge.")
+@_rule(minutes=3, insight="The exponent is a constant here, so it needs no edge.")
 def power(x, n):
-    """Return x to the power n and its local derivative by x, as two floats; n is a constant.
+    """Return x to the power n and its local derivative by x, as two floats; n is any real constant.
 
     Examples
     --------
@@ -210,6 +244,16 @@ def _by_the_exponent(x, n):
 @power.mistake("The value itself comes first, then the local derivative.")
 def _slope_alone(x, n):
     return n * x ** (n - 1)
+
+
+@power.mistake("Python reads x**n-1 as (x**n) - 1. Put the exponent in brackets: x ** (n - 1).")
+def _without_brackets(x, n):
+    return x**n, n * x**n - 1
+
+
+@power.mistake("That is right for a square alone: x keeps the exponent n - 1.")
+def _exponent_lost(x, n):
+    return x**n, n * x
 
 
 power.add_hints(
@@ -451,22 +495,25 @@ def topological_order(output):
     >>> topological_order(y) == [x, y]
     True
     """
-    order, seen = [], set()
-
-    def visit(node):
-        if node not in seen:
-            seen.add(node)
-            for operand, _ in node.edges:
-                visit(operand)
+    order, opened, stack = [], set(), [(output, False)]
+    while stack:  # a function that calls itself is shorter, and gives up after a thousand calls
+        node, operands_are_listed = stack.pop()
+        if operands_are_listed:
             order.append(node)
-
-    visit(output)
+        elif node not in opened:
+            opened.add(node)
+            stack.append((node, True))  # below its operands, so that it comes after them
+            stack += [(operand, False) for operand, _ in node.edges]
     return order
 
 
 topological_order.minutes = 10
-topological_order.insight = "Each edge was looked at once, however many paths there are."
-topological_order.next_try = "A list and a loop instead of a function that calls itself."
+topological_order.insight = (
+    "The list of the tower has 181 nodes, though 2^60 paths lead through them."
+)
+topological_order.next_try = (
+    "A chain of 5000 nodes: if your function calls itself, Python stops it. The solution does not."
+)
 
 _VISIT_ONCE = (
     "Here are 2^60 paths. Remember which nodes you have visited, and visit none of them again."
@@ -538,7 +585,7 @@ def _without_output(output):
 
 topological_order.add_hints(
     "When may a node be appended to the list? When is that certain?",
-    "A function `visit(node)` that first visits the operands and then appends the node.",
+    "A function `visit` of one node: it first visits the operands and then appends the node.",
     "Keep a set of visited nodes, and let `visit` return at once for one that is in it.",
 )
 
@@ -548,7 +595,7 @@ topological_order.add_hints(
 
 @exercise(
     minutes=10,
-    insight="One multiplication for each edge, whatever the number of inputs and of paths.",
+    insight="No edge took more than one multiplication, however many inputs and paths there are.",
     next_try="Count the visits to edges yourself, for the tower of 60 layers.",
 )
 def reverse_sweep(order):
@@ -572,19 +619,46 @@ def reverse_sweep(order):
     return adjoint
 
 
+_SEND_ONCE = (
+    "Here are 2^60 paths. Does a node send again whenever something arrives at it? Let every node "
+    "send once, after everything has arrived."
+)
+
+
 @reverse_sweep.cases
 def _orders():
+    e, z = e_graph(), z_graph()
     return [
         case(single(), label="x alone"),
-        case(e_graph(), label="the order a, b, c, d, e of e = (a + b) * (b + 1)"),
-        case(z_graph(), label="the order x, y, w, z of z = y + w, w = y * y, y = x * x"),
-        case(tower(60), label="a tower of 60 layers"),
+        case(counted(e), label="the order a, b, c, d, e of e = (a + b) * (b + 1)"),
+        case(counted(z), label="the order x, y, w, z of z = y + w, w = y * y, y = x * x"),
+        case(counted(tower(60)), label="a tower of 60 layers", too_slow=_SEND_ONCE),
     ]
 
 
 @reverse_sweep.random_cases
 def _more_orders(random):
-    return [case(random_graph(random), label="a random graph")]
+    return [case(counted(random_graph(random)), label="a random graph")]
+
+
+_LEAVE_THE_LIST = (
+    "The list is no longer as it was, and whoever called you may need it. `reversed(order)` and "
+    "`order[::-1]` leave it alone."
+)
+
+
+@reverse_sweep.method(_LEAVE_THE_LIST)
+def _order_is_unchanged(call):
+    return call.unchanged
+
+
+@reverse_sweep.method(
+    "Edges are multiplied again and again: is that a walk per node, or per path, of which the "
+    "tower of 60 layers has 2^60? One walk back from the output is enough, one product per edge."
+)
+def _one_product_for_each_edge(call):
+    products = call.calls_of(Slope.__mul__, Slope.__rmul__)
+    return products <= sum(len(node.edges) for node in call.given[0])
 
 
 @reverse_sweep.mistake("What arrived first is lost: an adjoint gets `=` where it needs `+=`.")
@@ -598,7 +672,8 @@ def _no_seed(order):
 
 
 @reverse_sweep.mistake(
-    "Nodes send before everything has arrived at them. Which end of `order` has to begin?"
+    "Only the output has sent something on. Either the loop begins at the wrong end of `order`, or "
+    "it returns too soon."
 )
 def _forward(order):
     return walks_forward(order)
@@ -670,8 +745,8 @@ def find_fault(sweep):
 
     `sweep` is called as `reverse_sweep` is: with a list of nodes, operands first, and it returns
     their adjoints. Return "no seed" (the output never gets its 1), "overwrites" (`=` where `+=` is
-    needed), "wrong order" (a node sends before everything has arrived at it), or "right". At most
-    one of the faults is there.
+    needed), "wrong order" (a node sends before everything has arrived at it, in whatever way that
+    comes about), or "right". At most one of the faults is there.
     """
     x = Node(3.0)
     twice = x + x
@@ -692,9 +767,18 @@ def _also_right(order):
 
 @find_fault.cases
 def _sweeps():
-    sweeps = [reverse_sweep.reference, overwrites, forgets_the_seed, hurries, walks_forward]
-    sweeps += [_also_right, sums]
-    return [case(sweep, label=f"sweep number {i}") for i, sweep in enumerate(sweeps, start=1)]
+    sweeps = [reverse_sweep.reference, *faulty_sweeps.values(), _also_right, sums]
+    return [case(sweep, label=_what_it_leaves(sweep)) for sweep in sweeps]
+
+
+def _what_it_leaves(sweep):
+    nodes, more = e_graph(), z_graph()
+    on_e, on_z = sweep(nodes), sweep(more)
+    return (
+        f"a sweep that leaves {on_e[nodes[0]]:g} at a, {on_e[nodes[1]]:g} at b and "
+        f"{on_e[nodes[-1]]:g} at e of e = (a + b) * (b + 1); and {on_z[more[0]]:g} at x, "
+        f"{on_z[more[1]]:g} at y of z = y + y * y, y = x * x, x = 3, where 114 and 19 are right"
+    )
 
 
 @find_fault.mistake("A graph in which no number is used twice cannot tell `=` from `+=`.")
@@ -709,8 +793,8 @@ def _chain_alone(sweep):
 
 
 @find_fault.mistake(
-    "On e = (a + b)(b + 1) even a sweep that hurries is right by luck. Find a graph in which a "
-    "node can send too early."
+    "On e = (a + b)(b + 1) even a sweep that hurries is right by luck: b, the only node that is "
+    "used twice, sends nothing on. Find a graph in which a node can send too early."
 )
 def _e_alone(sweep):
     a, b = Node(2.0), Node(1.0)
@@ -724,6 +808,20 @@ def _e_alone(sweep):
     return "overwrites" if adjoint[b] else "wrong order"
 
 
+@find_fault.mistake(
+    "Zeros at the inputs have two causes: an output without its 1, or nodes that send before "
+    "anything has arrived, as in sweep D. Look at the adjoint of the output itself."
+)
+def _zeros_mean_no_seed(sweep):
+    x = Node(3.0)
+    y = x * x
+    w = y * y
+    adjoint = sweep([x, y, w, y + w])[x]
+    if adjoint in (0.0, 114.0):
+        return "right" if adjoint else "no seed"
+    return "wrong order" if adjoint == 6.0 else "overwrites"
+
+
 @find_fault.mistake("Not all sweeps are right: try one on a graph whose adjoints you know.")
 def _trusting(sweep):
     return "right"
@@ -732,7 +830,8 @@ def _trusting(sweep):
 find_fault.add_hints(
     "For each fault, draw the smallest graph on which it shows. Which adjoint is wrong there?",
     "`x + x` shows a lost contribution whatever the order of the nodes is: there is one sender.",
-    "For the order, a node has to be reached by a short way and by a long one, as y in y + y·y.",
+    "For the order, a node that sends on has to be used twice, as y in y + y·y. The only node of "
+    "e that is used twice is b, an input, which sends nothing on.",
 )
 
 
@@ -769,7 +868,7 @@ def count_paths(source, order):
 def _paths_of_graphs():
     a, b, c, d, e = e_graph()
     x, y, w, z = z_graph()
-    ladder, tall = tower(3), tower(40)
+    ladder, tall, wide = tower(3), tower(40), tripled(40)
     return [
         case(b, [a, b, c, d, e], label="from b to e = (a + b) * (b + 1)"),
         case(a, [a, b, c, d, e], label="from a to e = (a + b) * (b + 1)"),
@@ -785,7 +884,29 @@ def _paths_of_graphs():
             too_slow="Here are 2^40 paths, too many to visit: count instead. The number of paths "
             "to a node follows from the numbers at its operands.",
         ),
+        case(
+            wide[0],
+            wide,
+            label="from x through 40 stages of 3 edges",
+            too_slow="Here are 3^40 paths, too many to visit: count instead.",
+        ),
     ]
+
+
+@count_paths.method(_LEAVE_THE_LIST)
+def _list_is_unchanged(call):
+    return call.unchanged
+
+
+_WHOLE_NUMBER = (
+    "A count is a whole number, and a float has no room for all digits of 3^40. Count with "
+    "integers, from 1 and not from 1.0."
+)
+
+
+@count_paths.method(_WHOLE_NUMBER)
+def _exactly(call):
+    return isinstance(call.value, Integral) and call.value == count_paths.reference(*call.given)
 
 
 @count_paths.mistake("Paths are lost where they meet. Does a count get `=` where it needs `+=`?")
@@ -795,6 +916,15 @@ def _counts_overwritten(source, order):
         for operand, _ in node.edges:
             count[operand] = count[node]
     return count.get(source, 0)
+
+
+@count_paths.mistake(_WHOLE_NUMBER)
+def _rounded(source, order):
+    count = {}
+    for node in order:
+        operands = (count[operand] for operand, _ in node.edges)
+        count[node] = 1.0 if node == source else sum(operands, start=0.0)
+    return int(count[order[-1]])
 
 
 @count_paths.mistake("That is the number of edges in the graph.")
@@ -840,7 +970,7 @@ count_paths.add_hints(
     needs="torch",
     seconds=20.0,
     minutes=6,
-    insight="A clean start is your own decision: PyTorch never makes it for you.",
+    insight="`backward()` adds to `.grad`; to clear it is left to you.",
     uses="import torch",
 )
 def separate_gradients(functions, w):
@@ -912,6 +1042,15 @@ def _never_cleared(functions, w):
         function(w).backward()
         gradients.append(w.grad.item())
     return gradients
+
+
+@separate_gradients.mistake(
+    "Cleared once, before the loop: the second function still adds to the first. Clear it before "
+    "each `backward`."
+)
+def _cleared_once(functions, w):
+    w.grad = None
+    return _never_cleared(functions, w)
 
 
 @separate_gradients.mistake(

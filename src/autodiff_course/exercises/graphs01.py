@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import math
 
+from autodiff_course.graph import Scalar
+
 __all__ = [
     "Node",
+    "Slope",
     "add_along",
     "complaint_about_order",
+    "counted",
     "e_graph",
     "forgets_the_seed",
     "hurries",
     "overwrites",
+    "pass_on",
     "random_graph",
+    "send_in",
     "single",
     "sums",
     "tower",
+    "tripled",
     "walks_forward",
     "z_graph",
 ]
@@ -69,6 +76,24 @@ class Node:
 
     def __repr__(self) -> str:
         return self.name or f"Node({self.value!r})"
+
+
+class Slope(float):
+    """A local derivative whose products a check can count, as calls of its two methods.
+
+    Examples
+    --------
+    >>> 2.0 * Slope(3.0), Slope(3.0) * 2.0
+    (6.0, 6.0)
+    """
+
+    def __mul__(self, other: float) -> float:
+        """Multiply as a float does."""
+        return float(self).__mul__(other)
+
+    def __rmul__(self, other: float) -> float:
+        """Multiply as a float does."""
+        return float(self).__rmul__(other)
 
 
 # --- Graphs, each as a list of its nodes with operands first and the output last ------------------
@@ -128,6 +153,34 @@ def tower(layers: int) -> list[Node]:
         total = sine + cosine
         total.name = f"y{layer}"
         nodes += [sine, cosine, total]
+    return nodes
+
+
+def tripled(stages: int) -> list[Node]:
+    """Make a chain with three edges in each stage.
+
+    Examples
+    --------
+    >>> [len(node.edges) for node in tripled(2)]
+    [0, 3, 3]
+    """
+    nodes = single()
+    for stage in range(1, stages + 1):
+        edges = [(nodes[-1], slope) for slope in (0.5, 0.25, 0.125)]
+        nodes.append(Node(1.0, edges, f"t{stage}"))
+    return nodes
+
+
+def counted(nodes: list[Node]) -> list[Node]:
+    """Make the local derivatives of a graph such that their products can be counted.
+
+    Examples
+    --------
+    >>> type(counted(e_graph())[-1].edges[0][1]).__name__
+    'Slope'
+    """
+    for node in nodes:
+        node.edges = [(operand, Slope(slope)) for operand, slope in node.edges]
     return nodes
 
 
@@ -233,3 +286,60 @@ def add_along(order: list[Node], contribution) -> dict[Node, float]:
         for operand, slope in node.edges:
             adjoint[operand] += contribution(adjoint[node], slope)
     return adjoint
+
+
+# --- Who may send? Two ways of the notebook's picture, on the package's graphs --------------------
+
+
+def send_in(senders: list[Scalar]) -> dict[Scalar, float]:
+    """Let each node send once what has arrived at it so far, in the order given.
+
+    Parameters
+    ----------
+    senders : list of Scalar
+        All nodes of a graph, the output first.
+
+    Returns
+    -------
+    dict of Scalar to float
+        The adjoints, if every node stands after all nodes that use it; else some of what arrives
+        is left behind.
+
+    Examples
+    --------
+    >>> x = Scalar(3.0)
+    >>> y = x * x
+    >>> send_in([y, x])[x]
+    6.0
+    """
+    adjoint = dict.fromkeys(senders, 0.0) | {senders[0]: 1.0}
+    for node in senders:
+        for operand, slope in zip(node.parents, node.local_derivatives, strict=True):
+            adjoint[operand] += adjoint[node] * slope
+    return adjoint
+
+
+def pass_on(output: Scalar) -> tuple[dict[Scalar, float], dict[Scalar, int]]:
+    """Let each node pass on at once whatever arrives: right, and a walk along every path.
+
+    Returns
+    -------
+    adjoint : dict of Scalar to float
+    arrivals : dict of Scalar to int
+        How often something arrived at each node: once for each path from it to the output.
+
+    Examples
+    --------
+    >>> x = Scalar(3.0)
+    >>> adjoint, arrivals = pass_on(x * x)
+    >>> adjoint[x], arrivals[x]
+    (6.0, 2)
+    """
+    adjoint, arrivals, travelling = {}, {}, [(output, 1.0)]
+    while travelling:
+        node, arrived = travelling.pop()
+        adjoint[node] = adjoint.get(node, 0.0) + arrived
+        arrivals[node] = arrivals.get(node, 0) + 1
+        for operand, slope in zip(node.parents, node.local_derivatives, strict=True):
+            travelling.append((operand, arrived * slope))
+    return adjoint, arrivals
