@@ -17,6 +17,7 @@ from sphinx.ext.napoleon import NumpyDocstring
 from sphinx.util.docutils import SphinxDirective
 
 from address import Repository, binder_url, colab_url, repository
+from autodiff_course.exercises.drills import drills_in  # noqa: E402
 from autodiff_course.exercises.framework import Exercise, exercises_in
 from gather import CARD, ROOT, STATIC, relinked
 
@@ -95,7 +96,7 @@ class Exercises(SphinxDirective):
     required_arguments = 1
 
     def run(self) -> list[nodes.Node]:
-        """Return a description of each exercise: what it is called with, and the task."""
+        """Return a description of each exercise and of each drill."""
         module = importlib.import_module(self.arguments[0])
         text = [f".. py:currentmodule:: {module.__name__}", ""]
         for exercise in exercises_in(module):
@@ -107,6 +108,8 @@ class Exercises(SphinxDirective):
             )
             text += [f".. py:{kind}", ""]
             text += [f"   {line}" for line in task_lines(exercise, self.config)] + [""]
+        for drill in drills_in(module):
+            text += [f".. py:function:: {drill.name}(answer=...)", "", f"   {drill.__doc__}", ""]
         described = self.parse_text_to_nodes("\n".join(text))
         for part in described:
             for signature in part.findall(addnodes.desc_signature):

@@ -2,6 +2,7 @@
 
 import ast
 import html.parser
+import importlib
 import posixpath
 import re
 from pathlib import Path
@@ -162,7 +163,9 @@ def test_every_public_name_is_in_the_reference(pages):
         for name in names:
             # A name that its package hands on is described there, under that shorter name.
             places = {f"{module}.{name}", f"{package}.{name}"}
-            if name != "TooDense":  # handed on twice, and described where it ends up
+            # What torch itself makes, torch describes.
+            made_by = getattr(getattr(importlib.import_module(module), name), "__module__", "")
+            if name != "TooDense" and not str(made_by).startswith("torch."):  # (handed on twice)
                 assert places & documented, f"{module}.{name}"
 
 

@@ -48,6 +48,7 @@ __all__ = [
 ]
 
 # What the notebook shows of `find_fault`: four sweeps, each with one fault.
+#: Reverse sweeps with one fault each, by name: for `find_fault`.
 faulty_sweeps = {"A": hurries, "B": overwrites, "C": forgets_the_seed, "D": walks_forward}
 
 
