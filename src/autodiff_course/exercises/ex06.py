@@ -26,6 +26,7 @@ def _numbers(*values):
 
 
 @exercise(
+    seconds=20.0,
     minutes=8,
     insight="One call gives gradients, loss and metrics, since all come from the same sweep.",
     next_try="Wrap it in a loop and watch the loss fall.",
@@ -136,6 +137,7 @@ training_step.add_hints(
 
 
 @exercise(
+    seconds=20.0,
     minutes=6,
     insight="vmap adds the samples as a hidden dimension, so no loop over them is left.",
     next_try="Clip each sample's gradient at length 1 before you average them.",
@@ -173,7 +175,7 @@ def _samples():
     xs, ys = torch.stack([_numbers(*row) for row in rows]), _numbers(1.0, -1.0, 1.0, -1.0)
     return [
         case(_half_square, w, xs, ys, label="half squared errors of 4 samples, 3 weights"),
-        case(_logistic, w, xs, ys, label="logistic losses of 4 samples, 3 weights"),
+        case(_logistic, w.clone(), xs.clone(), ys, label="logistic losses of 4 samples, 3 weights"),
     ]
 
 
@@ -243,6 +245,7 @@ gradient_norms.add_hints(
 
 
 @exercise(
+    seconds=20.0,
     minutes=10,
     insight="jacfwd and jacrev are these two lines: products, batched by vmap.",
     next_try="Which of the two needs fewer sweeps for this layer?",
@@ -323,6 +326,15 @@ def _values_as_columns(weight, bias, x):
 def _(call):
     ready_made = (torch.func.jacfwd, torch.func.jacrev, torch.func.hessian)
     return not call.calls_of(*ready_made, torch.autograd.functional.jacobian)
+
+
+@layer_jacobian.method(
+    "The numbers are right, but JVPs or VJPs are missing. Put the columns together from JVPs of "
+    "the layer, and the rows, anew, from its VJPs."
+)
+def _(call):
+    forward = (torch.autograd.forward_ad.make_dual, torch.autograd.functional.jvp)
+    return bool(call.calls_of(*forward)) and bool(call.calls_of("run_backward"))
 
 
 layer_jacobian.add_hints(

@@ -18,6 +18,10 @@ with warnings.catch_warnings():
     jvp(torch.sin, (torch.zeros(()),), (torch.ones(()),))
 
 
+# torch's function that finds how many a vmap does at once, in `vmap` as in `is_grads_batched`.
+BATCH_SIZE = "_validate_and_get_batch_size"
+
+
 def _numbers(*values):
     return torch.tensor(values, dtype=torch.float64)
 
@@ -26,6 +30,7 @@ def _numbers(*values):
 
 
 @exercise(
+    seconds=20.0,
     minutes=6,
     insight="A product with the Hessian costs a few gradients, however many variables there are.",
     next_try="Swap the two: grad of a jvp. What does the other order keep in memory?",
@@ -50,28 +55,43 @@ def _sum_of_cubes(x):
     return (x**3).sum()
 
 
+def _wave_on_a_slope(x):
+    # Differences of its gradients are wrong for every step: of the wave if it is long, and because
+    # of the slope, in which the wave is lost to rounding, if it is short.
+    return (20 * x).cos().sum() + 1e6 * x.sum()
+
+
 @hvp.cases
 def _products():
-    x, v = _numbers(0.5, -1.0, 2.0), _numbers(1.0, 0.25, -2.0)
+    def x_and_v():  # new ones each time: an answer may change them
+        return _numbers(0.5, -1.0, 2.0), _numbers(1.0, 0.25, -2.0)
+
     long = torch.linspace(-1.0, 1.2, 12, dtype=torch.float64)
     return [
-        case(_valley, x, v, label="Rosenbrock's function of 3 variables"),
-        case(torch.prod, x, v, label="the product of 3 variables"),
-        case(_sum_of_cubes, x, v, label="a sum of cubes of 3 variables"),
+        case(_valley, *x_and_v(), label="Rosenbrock's function of 3 variables"),
+        case(torch.prod, *x_and_v(), label="the product of 3 variables"),
+        case(_sum_of_cubes, *x_and_v(), label="a sum of cubes of 3 variables"),
+        case(_wave_on_a_slope, *x_and_v(), label="waves on a steep slope, 3 variables"),
         case(_valley, long, long.flip(0), label="Rosenbrock's function of 12 variables"),
     ]
 
 
 @hvp.method(
     "The numbers are right, but on the way there is the whole Hessian, or a product per variable. "
-    "Ask for the one product only."
+    "Ask for the one product only.",
+    watch=[BATCH_SIZE],
 )
 def _(call):
     # One product takes a few evaluations and sweeps; a column for each of 12 variables does not.
     f, x, _ = call.given
     few = min(5, len(x) + 2)
-    batched = call.calls_of("_vmap_increment_nesting")
+    batched = max(call.results_of(BATCH_SIZE), default=1) > 1
     return not batched and max(call.calls_of(f), call.calls_of("run_backward")) < few
+
+
+@hvp.method("The product is right, but the caller's x or v is changed. Make new tensors.")
+def _(call):
+    return call.unchanged
 
 
 @hvp.mistake("`jvp` returns (value, tangent). The value is the gradient; the product is second.")
@@ -82,6 +102,16 @@ def _gradient(f, x, v):
 @hvp.mistake("That is the pair (gradient, product) that `jvp` returns. Return the product.")
 def _pair(f, x, v):
     return jvp(grad(f), (x,), (v,))
+
+
+@hvp.mistake("`vjp`'s function returns a tuple, one part per argument. Unpack it: take `[0]`.")
+def _tuple_of_one(f, x, v):
+    return (hvp.reference(f, x, v),)
+
+
+@hvp.mistake("That is the pair (value of f, product). Unpack it: return the product.")
+def _value_and_product(f, x, v):
+    return f(x), hvp.reference(f, x, v)
 
 
 @hvp.mistake("That is the slope of f along v, one number. Differentiate the gradient along v.")
@@ -114,6 +144,7 @@ hvp.add_hints(
 
 
 @exercise(
+    seconds=20.0,
     minutes=12,
     insight="Loud, visible, silent: only the silent fault needs a second way to compare with.",
     next_try="Find one more function whose two orders of second derivatives disagree.",
@@ -175,7 +206,8 @@ def _one_where(xs, matrix):
 
 @three_mended.mistake(
     "c is silently wrong: the derivative of the forward rule of log det loses a term. Take "
-    "`hessian`, or any order that begins with reverse mode."
+    "`hessian`, or any order that begins with reverse mode.",
+    sure=False,  # c: 0 has other causes
 )
 def _term_lost(xs, matrix):
     a, b, _ = three_mended.reference(xs, matrix)
@@ -184,7 +216,8 @@ def _term_lost(xs, matrix):
 
 @three_mended.mistake(
     "Two are still ill. b is NaN at x = 0: a second `torch.where`, inside, keeps the division away "
-    "from 0/0. c loses a term: take `hessian`."
+    "from 0/0. c loses a term: take `hessian`.",
+    sure=False,
 )
 def _only_the_loud_one(xs, matrix):
     a, _, _ = three_mended.reference(xs, matrix)

@@ -20,6 +20,7 @@ __all__ = ["active_block", "greedy_colors", "is_recoverable", "newton_step", "pa
 
 @exercise(
     minutes=4,
+    form="four rows of four zeros and ones",
     insight="An entry needs two variables that meet in one non-linear operation.",
     next_try="Add x₀·x₂ and write down which two entries are new.",
 )
@@ -72,12 +73,14 @@ pattern_by_hand.add_hints(
 def greedy_colors(pattern):
     """Colour the columns of a square 0/1 matrix, so that no row meets a colour twice.
 
+    The matrix is a NumPy array: ``pattern[i, j]`` or ``pattern[i][j]``. Return a list or an array.
+
     Go through the columns in order, and give each the first colour, counted from 0, that no earlier
     column has with which it shares a row.
 
     Examples
     --------
-    >>> greedy_colors([[1, 1, 0], [1, 1, 1], [0, 1, 1]])
+    >>> greedy_colors(np.array([[1, 1, 0], [1, 1, 1], [0, 1, 1]]))
     [0, 1, 2]
     """
     colors = []
@@ -88,25 +91,25 @@ def greedy_colors(pattern):
 
 
 def _chain(n):
-    return [[int(abs(i - j) <= 1) for j in range(n)] for i in range(n)]
+    return np.array([[int(abs(i - j) <= 1) for j in range(n)] for i in range(n)])
 
 
 def _arrow(n):
-    return [[int(i == j or i * j == 0) for j in range(n)] for i in range(n)]
+    return np.array([[int(i == j or i * j == 0) for j in range(n)] for i in range(n)])
 
 
 def _symmetric(random, n=6):
     upper = [[int(random.random() < 0.3) for _ in range(n)] for _ in range(n)]
-    return [[upper[min(i, j)][max(i, j)] for j in range(n)] for i in range(n)]
+    return np.array([[upper[min(i, j)][max(i, j)] for j in range(n)] for i in range(n)])
 
 
 @greedy_colors.cases
 def _patterns():
     return [
-        case([[1, 0], [0, 1]]),
+        case(np.array([[1, 0], [0, 1]])),
         case(_chain(6), label="a chain of 6"),
         case(_arrow(5), label="an arrowhead of 5"),
-        case([[0, 1, 0, 0], [1, 0, 1, 0], [0, 1, 0, 1], [0, 0, 1, 0]]),
+        case(np.array([[0, 1, 0, 0], [1, 0, 1, 0], [0, 1, 0, 1], [0, 0, 1, 0]])),
     ]
 
 
@@ -161,13 +164,15 @@ greedy_colors.add_hints(
 def is_recoverable(pattern, colors):
     """Say whether all entries of a symmetric matrix can be read off: True or False.
 
+    The matrix is given by its pattern, a NumPy array of 0 and 1, and `colors` by an array too.
+
     Entry (i, j) can be read off row i if no other entry of row i has the colour of column j; and
     since it equals entry (j, i), also off row j in the same way.
 
     Examples
     --------
-    >>> arrow = [[1, 1, 1], [1, 1, 0], [1, 0, 1]]
-    >>> is_recoverable(arrow, [0, 1, 1]), is_recoverable(arrow, [0, 0, 1])
+    >>> arrow = np.array([[1, 1, 1], [1, 1, 0], [1, 0, 1]])
+    >>> is_recoverable(arrow, np.array([0, 1, 1])), is_recoverable(arrow, np.array([0, 0, 1]))
     (True, False)
     """
 
@@ -181,20 +186,28 @@ def is_recoverable(pattern, colors):
 
 @is_recoverable.cases
 def _colorings():
+    hub_last = _arrow(4)[::-1, ::-1].copy()
+    drawn = [
+        ("a chain of 6", _chain(6), [0, 1, 2, 0, 1, 2]),
+        ("a chain of 6", _chain(6), [0, 1, 0, 1, 0, 1]),
+        ("an arrowhead of 5", _arrow(5), [0, 1, 1, 1, 1]),
+        ("an arrowhead of 5", _arrow(5), [0, 0, 1, 2, 3]),
+        # Read off row i alone, or off row j alone, this one seems lost.
+        ("an arrowhead of 4 with the full row last", hub_last, [0, 0, 0, 1]),
+        ("an empty matrix of 2", np.zeros((2, 2), int), [0, 0]),
+        ("[[0, 1], [1, 0]]", np.array([[0, 1], [1, 0]]), [0, 0]),
+        ("[[1, 1], [1, 0]]", np.array([[1, 1], [1, 0]]), [0, 0]),
+    ]
     return [
-        case(_chain(6), [0, 1, 2, 0, 1, 2], label="a chain of 6, colours 0 1 2 0 1 2"),
-        case(_chain(6), [0, 1, 0, 1, 0, 1], label="a chain of 6, colours 0 1 0 1 0 1"),
-        case(_arrow(5), [0, 1, 1, 1, 1], label="an arrowhead of 5, colours 0 1 1 1 1"),
-        case(_arrow(5), [0, 0, 1, 2, 3], label="an arrowhead of 5, colours 0 0 1 2 3"),
-        case([[0, 0], [0, 0]], [0, 0]),
-        case([[1, 1], [1, 0]], [0, 0]),
+        case(pattern, np.array(colors), label=f"{name}, colours {' '.join(map(str, colors))}")
+        for name, pattern, colors in drawn
     ]
 
 
 @is_recoverable.random_cases
 def _(random):
     drawn = [(_symmetric(random, 4), [random.randrange(3) for _ in range(4)]) for _ in range(6)]
-    return [case(pattern, colors) for pattern, colors in drawn]
+    return [case(pattern, np.array(colors)) for pattern, colors in drawn]
 
 
 @is_recoverable.mistake("An entry may also be read off its mirror image: try row j too.")
@@ -236,6 +249,7 @@ is_recoverable.add_hints(
 
 
 @exercise(
+    seconds=20.0,
     minutes=5,
     insight="The Hessian of a square of something linear is twice an outer product, of rank one.",
     next_try="Which entries would a dense Hessian in all weights have in vain?",
@@ -262,7 +276,7 @@ def active_block(x, active):
 @active_block.cases
 def _masks():
     x = torch.tensor([1.0, 2.0, 3.0, -0.5], dtype=torch.float64)
-    return [case(x, active) for active in ([0, 2], [3], [], [0, 1, 2, 3])]
+    return [case(x.clone(), active) for active in ([0, 2], [3], [], [0, 1, 2, 3])]
 
 
 @active_block.mistake("With one active weight the result should still have one row and one column.")
@@ -350,6 +364,11 @@ def _(call):
     dense = ("linalg_solve", "linalg_inv", "linalg_solve_ex", "linalg_inv_ex", "inverse")
     numpy_too = (np.linalg.solve.__wrapped__, np.linalg.inv.__wrapped__, scipy.linalg.solve)
     return not call.calls_of(*dense, *numpy_too, torch.func.hessian)
+
+
+@newton_step.method("The step is right, but the caller's x is changed: `x -= …` works in place.")
+def _(call):
+    return call.unchanged
 
 
 @newton_step.mistake("The step goes the wrong way: subtract H⁻¹g.")

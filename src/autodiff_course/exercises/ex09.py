@@ -77,11 +77,16 @@ def _kept_volume(z):
     return 50 * (z.sum() - 3.0) ** 2
 
 
+def _stick(z):
+    return z[0, 0] * z[-1, -1]
+
+
 @added_entries.cases
 def _terms():
     return [
         case(_flat_area, _obstacle, 4, label="an obstacle below the film, k = 4"),
         case(_flat_area, _kept_volume, 4, label="a volume to be kept, k = 4"),
+        case(_flat_area, _stick, 4, label="a product of two far corners, k = 4"),
     ]
 
 
@@ -241,14 +246,26 @@ def _systems():
     ]
 
 
+_FULL = (np.linalg.solve.__wrapped__, np.linalg.inv.__wrapped__, np.outer.__wrapped__)
+
+
 @low_rank_solve.method(
-    "The solution is right, but it takes more than three solves with S, or solves with a matrix of "
-    "right-hand sides. Two vectors are enough."
+    "The solution is right, but it takes more than ten solves with S, or a full matrix. Two solves "
+    "and a few vectors are enough.",
+    watch=_FULL,
+    memory=True,
 )
 def _(call):
-    solve = call.arguments[0]
-    full = (np.linalg.solve.__wrapped__, np.linalg.inv.__wrapped__)
-    return call.calls_of(solve) <= 3 and not call.calls_of(*full)
+    solve, u, *_ = call.arguments
+    n = len(u)
+    if call.calls_of(solve) > 10 or any(shape[:1] > (2,) for shape in call.results_of(*_FULL)):
+        return False
+    return n < 1000 or call.peak < 8 * n * n / 4  # a quarter of one full matrix
+
+
+@low_rank_solve.method("The solution is right, but the caller's u or b is changed.")
+def _(call):
+    return call.unchanged
 
 
 @low_rank_solve.mistake("The term c·u·uᵀ is lost: that is S⁻¹b.")

@@ -36,6 +36,7 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
+import math
 import random
 import textwrap
 from collections.abc import Callable, Iterable
@@ -122,6 +123,8 @@ class Exercise:
         What is said after "Right": one sentence of insight, and what to try next.
     uses : str, optional
         The imports that an answer may build on. The notebook has them above the exercise.
+    form : str, optional
+        What kind of value is asked for, to be told where the answer is of another kind.
 
     Attributes
     ----------
@@ -163,10 +166,12 @@ class Exercise:
         insight: str = "",
         next_try: str = "",
         uses: str = "",
+        form: str = "",
     ) -> None:
         self.reference = reference
         self.name = reference.__name__
         self.minutes, self.insight, self.next_try = minutes, insight, next_try
+        self._form = form
         self.uses = textwrap.dedent(uses).strip()
         self.mistakes: list[Mistake] = []
         self.methods: list[Method] = []
@@ -218,6 +223,9 @@ class Exercise:
             result = self._checked(answer, seconds, seed)
         except KeyboardInterrupt:
             return CheckResult("not checked", "The check was interrupted.")
+        except RecursionError:
+            text = "Your answer contains itself, or is nested too deeply to be compared."
+            result = CheckResult("wrong", text)
         except BaseException as error:  # a returned object may raise when it is looked at
             what = Raised(type(error), show(error))
             result = CheckResult("not checked", f"Your answer could not be compared: {what}")
@@ -280,24 +288,30 @@ class Exercise:
         self._random_cases = function
         return function
 
-    def mistake(self, message: str) -> Callable[[Callable], Callable]:
-        """Decorate a wrong function, with what to tell a reader whose answer does the same."""
+    def mistake(self, message: str, *, sure: bool = True) -> Callable[[Callable], Callable]:
+        """Decorate a wrong function, with what to tell a reader whose answer does the same.
+
+        Where other mistakes give the same, say ``sure=False``: the reader is then told "perhaps".
+        """
 
         def register(function):
-            self.mistakes.append(Mistake(function, message))
+            self.mistakes.append(Mistake(function, message, sure))
             return function
 
         return register
 
-    def method(self, message: str) -> Callable[[Callable[[Call], bool]], Callable]:
+    def method(
+        self, message: str, *, watch: Iterable[Callable | str] = (), memory: bool = False
+    ) -> Callable[[Callable[[Call], bool]], Callable]:
         """Decorate the question whether a call went the way that is asked, which `Call` tells.
 
         It is asked of every input once the values are right; the message is for a reader whose
-        answer is right in another way, such as by a library's function for the whole exercise.
+        answer is right in another way, such as by a library's function for the whole exercise. What
+        it may ask of `watch` and `memory`, `Method` tells.
         """
 
         def register(function):
-            self.methods.append(Method(function, message))
+            self.methods.append(Method(function, message, tuple(watch), memory))
             return function
 
         return register
@@ -334,13 +348,15 @@ class Exercise:
         missing = self.missing_library()
         if missing:
             return CheckResult("not checked", f"This exercise needs {missing}: install it first.")
-        if has_dots(answer):
-            return self.not_attempted()
         judge = Judge(self, answer, seed)
         with world_kept() as printed:
             try:
                 work = judge.function if self.asks_for_function else self._judge_value
-                result = limited(lambda clock: work(clock, answer), seconds)
+                result = limited(
+                    # A list of someone else's making may be without end: under the limit, too.
+                    lambda clock: self.not_attempted() if has_dots(answer) else work(clock, answer),
+                    seconds,
+                )
             except TimedOut as late:
                 result = judge.too_late(seconds, late.stopped)
         if printed.text and result.status != "not attempted":
@@ -362,6 +378,7 @@ class Exercise:
             return CheckResult("wrong", "This exercise asks for a value, not for a function.")
         if answer is None:
             return CheckResult("wrong", "The answer is None. Did you assign a value to it?")
+        answer = _dense(answer)
         with clock.paused():
             expected = self.reference()
             known = [(mistake, mistake.function()) for mistake in self.mistakes]
@@ -379,7 +396,7 @@ class Exercise:
         said = f"Perhaps: {message}" if message and is_perhaps([plain(answer)]) else message
         return CheckResult(
             "wrong",
-            said or _hide(answer, expected, found),
+            said or _hide(answer, expected, found, self._form),
             mistake=message,
             yours=answer,
             index=found.index or None,
@@ -393,19 +410,32 @@ def _narrow(paragraph):
     return paragraph if listed else textwrap.fill(paragraph, 72, break_on_hyphens=False)
 
 
-def _hide(answer, expected, found):
+def _dense(value):
+    """Write out a sparse matrix, SciPy's or torch's, if it is a small one."""
+    write_out = getattr(value, "toarray", None) or getattr(value, "to_dense", None)
+    small = math.prod(getattr(value, "shape", ())) <= 10**6
+    return write_out() if callable(write_out) and small else value
+
+
+def _hide(answer, expected, found, form):
     """Say what is wrong with a value, but neither the expected one nor what would give it away."""
     asked, given = _form(expected), _form(answer)
     if asked != given:
-        return f"Expected {asked}, got {given}."
+        return f"Expected {form or asked}, got {given}."
     if found.index:
         return f"Look again at index [{', '.join(map(show, found.index))}]."
     return "That is another value."
 
 
 def _form(value):
+    shape = getattr(value, "shape", ())
+    if len(shape) > 1:  # told without its numbers, of which there may be many
+        return f"an array of shape {tuple(shape)}"
     value = plain(value)
     if isinstance(value, list):
+        widths = {len(row) if isinstance(row, list) else None for row in value}
+        if len(widths) == 1 and None not in widths:
+            return f"an array of shape {(len(value), *widths)}"
         return f"{len(value)} values"
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return "one number"

@@ -10,8 +10,10 @@ from __future__ import annotations
 import inspect
 import re
 import sys
-from collections import Counter
+import tracemalloc
+from collections import Counter, defaultdict
 from collections.abc import Callable
+from contextlib import contextmanager, nullcontext
 from typing import NamedTuple
 
 from .comparing import difference, plain, show
@@ -40,17 +42,31 @@ class Case(NamedTuple):
 
 
 class Mistake(NamedTuple):
-    """A wrong function and what to tell a reader whose answer does the same."""
+    """A wrong function, what to tell a reader whose answer does the same, and whether for sure."""
 
     function: Callable
     message: str
+    sure: bool = True
 
 
 class Method(NamedTuple):
-    """A question about a call, and what to tell a reader for whose answer it is false."""
+    """A question about a call, and what to tell a reader for whose answer it is false.
+
+    Attributes
+    ----------
+    function : callable
+        Is given the `Call`.
+    message : str
+    watch : tuple of callable or str
+        The Python functions, or their names, for whose results it asks `Call.results_of`.
+    memory : bool
+        Whether it asks for `Call.peak`, which makes the call slower.
+    """
 
     function: Callable[[Call], bool]
     message: str
+    watch: tuple[Callable | str, ...] = ()
+    memory: bool = False
 
 
 class Call:
@@ -64,11 +80,19 @@ class Call:
         The same, as they were before it.
     value : object
         What the call returned.
+    peak : int
+        The bytes that Python and NumPy held at once beyond what they held before, if a method asks
+        for it. torch's are not among them.
     """
 
-    def __init__(self, arguments: tuple, given: tuple, agree: Callable) -> None:
-        self.arguments, self.given, self.value = arguments, given, None
+    def __init__(
+        self, arguments: tuple, given: tuple, agree: Callable, methods: list[Method]
+    ) -> None:
+        self.arguments, self.given, self.value, self.peak = arguments, given, None, 0
         self._agree, self._calls, self._modules = agree, Counter(), Counter()
+        self._watch = {_key(one) for method in methods for one in method.watch}
+        self._memory = any(method.memory for method in methods)
+        self._results, self._codes = defaultdict(list), {}
 
     def calls_of(self, *functions: Callable | str) -> int:
         """Count the calls of functions during this one, from wherever and under whatever name.
@@ -76,16 +100,19 @@ class Call:
         A function written in Python is given itself, one written in C by its own name, its
         ``__name__``: "linalg_pinv" for `torch.linalg.pinv`.
         """
-        keys = [
-            one if isinstance(one, str) else getattr(one, "__code__", getattr(one, "__name__", one))
-            for one in functions
-        ]
-        return sum(self._calls[key] for key in keys)
+        return sum(self._calls[_key(one)] for one in functions)
 
     def calls_in(self, package: str) -> int:
         """Count the calls of functions that are written in a package, in Python."""
         inside = package + "."
         return sum(n for name, n in self._modules.items() if f"{name}.".startswith(inside))
+
+    def results_of(self, *functions: Callable | str) -> list:
+        """List what watched functions returned: an int itself, of an array its shape.
+
+        They are written in Python; a name stands for all that have it.
+        """
+        return [result for one in functions for result in self._results[_key(one)]]
 
     @property
     def unchanged(self) -> bool:
@@ -101,19 +128,48 @@ class Call:
 
         def count(frame, event, argument):
             if event == "call":
-                self._calls[frame.f_code] += 1
+                # By the id, as a code's own hash takes long; kept, so that no other gets its id.
+                self._codes[id(frame.f_code)] = frame.f_code
+                self._calls[id(frame.f_code)] += 1
                 self._modules[frame.f_globals.get("__name__", "")] += 1
             elif event == "c_call":
                 self._calls[argument.__name__] += 1
+            elif event == "return" and self._watch:
+                for key in self._watch & {id(frame.f_code), frame.f_code.co_name}:
+                    shape = getattr(argument, "shape", ())
+                    self._results[key].append(argument if isinstance(argument, int) else shape)
 
         before = sys.getprofile()
-        sys.setprofile(count)
-        try:
-            outcome = call(answer, self.arguments)
-        finally:
-            sys.setprofile(before)
+        with self._peak_taken() if self._memory else nullcontext():
+            sys.setprofile(count)
+            try:
+                outcome = call(answer, self.arguments)
+            finally:
+                sys.setprofile(before)
         self.value = getattr(outcome, "value", None)
         return outcome
+
+    @contextmanager
+    def _peak_taken(self):
+        was_tracing = tracemalloc.is_tracing()
+        if not was_tracing:
+            tracemalloc.start()
+        tracemalloc.reset_peak()
+        held = tracemalloc.get_traced_memory()[0]
+        try:
+            yield
+        finally:
+            self.peak = tracemalloc.get_traced_memory()[1] - held
+            if not was_tracing:
+                tracemalloc.stop()
+
+
+def _key(function):
+    """Return what a function is counted under: its code's id, or its name if it is in C."""
+    if isinstance(function, str):
+        return function
+    code = getattr(function, "__code__", None)
+    return getattr(function, "__name__", function) if code is None else id(code)
 
 
 class Judge:
@@ -124,9 +180,13 @@ class Judge:
         self._number, self._doing = 0, ""
         self._outcomes, self._expected = [], []
         self._known = None  # what is wrong, before its cause is looked for
+        self._other_way = None  # the first input where only the way was another
 
     def function(self, clock, answer) -> CheckResult:
-        """Try the answer on one input after the other; stop at the first that goes wrong."""
+        """Try the answer on one input after the other; stop at the first that goes wrong.
+
+        Which way it went is told only if the values are right on all inputs.
+        """
         exercise = self._exercise
         complaint = self._about_the_call()
         if complaint:
@@ -141,8 +201,10 @@ class Judge:
             self._doing = "comparing or printing what your function returned"
             if not exercise.agree(mine, true):
                 return self._wrong_outcome(clock, mine, true)
-            if message := self._wrong_way():
-                return self._wrong(message, status="other way", mistake=message)
+            if self._other_way is None and (message := self._wrong_way()):
+                self._other_way = self._wrong(message, status="other way", mistake=message)
+        if self._other_way is not None:
+            return self._other_way
         tried = "1 input" if len(inputs) == 1 else f"{len(inputs)} inputs"
         return exercise.right(f"{tried} tried.")
 
@@ -150,6 +212,8 @@ class Judge:
         """Say which input took too long, or what was found wrong before."""
         if self._known is not None:
             return self._known
+        if self._other_way is not None:  # and that way is too slow for this input
+            return self._other_way
         text = f"No result after {seconds:g} s"
         text += f", while {self._doing}." if self._doing else "."
         one = self._inputs()[self._number]
@@ -192,7 +256,9 @@ class Judge:
         if not self._exercise.methods:
             outcome = call(self._answer, one.arguments)
         else:
-            self._call = Call(one.arguments, given.arguments, self._exercise.agree)
+            self._call = Call(
+                one.arguments, given.arguments, self._exercise.agree, self._exercise.methods
+            )
             outcome = self._call.watched(self._answer)
         self._outcomes.append(outcome)
         return outcome
@@ -206,6 +272,8 @@ class Judge:
         """Describe the first wrong outcome."""
         if _is_unwritten(mine):
             return self._exercise.not_attempted()
+        if isinstance(mine, Raised) and mine.out_of_memory and self._other_way is not None:
+            return self._other_way
         if isinstance(mine, Raised):
             found, general = None, self._about(mine)
         elif isinstance(true, Raised):
@@ -247,11 +315,15 @@ class Judge:
                 with clock.paused():
                     theirs = call(mistake.function, self._fresh(wrong))
                 sure = _normal(mine.text) == _normal(theirs.text)
+                if not sure and mine.kind is RuntimeError:
+                    continue  # torch raises it for whatever goes wrong: only the text tells
+                sure = sure and mistake.sure
             else:
                 telling = [self._outcomes[n] for n in same if self._is_wrong(n)]
                 sure = not is_perhaps([plain(getattr(one, "value", None)) for one in telling])
                 if not sure and len(same) < len(self._outcomes):
                     continue  # a yes here and there is no resemblance
+                sure = sure and mistake.sure
             best, found = len(same), (mistake.message, sure)
         return found
 
@@ -312,8 +384,12 @@ def has_dots(value) -> bool:
     >>> has_dots((1.0, ...))
     True
     """
-    if isinstance(value, (list, tuple)):
-        return any(has_dots(item) for item in value)
+    return _has_dots(value, depth=20)  # a list may contain itself
+
+
+def _has_dots(value, depth):
+    if isinstance(value, (list, tuple)) and depth > 0:
+        return any(item is ... or _has_dots(item, depth - 1) for item in value)
     return value is ...
 
 

@@ -175,6 +175,10 @@ class _Worker(threading.Thread):
         self._ended = threading.Event()
 
     def run(self):
+        with contextlib.suppress(_Stop):  # a repeated stop may hit even what stands below
+            self._run()
+
+    def _run(self):
         try:
             self.result = self._context.run(self._work, self.clock)
         except _Stop:
@@ -200,12 +204,16 @@ class _Worker(threading.Thread):
         import ctypes  # here, since only an answer without end needs it
 
         deadline = time.monotonic() + patience
-        while not self._ended.is_set() and time.monotonic() < deadline:
+        while not self._is_over() and time.monotonic() < deadline:
             ctypes.pythonapi.PyThreadState_SetAsyncExc(
                 ctypes.c_ulong(self.ident), ctypes.py_object(_Stop)
             )
             self._ended.wait(0.02)
-        return self._ended.is_set()
+        return self._is_over()
+
+    def _is_over(self):
+        # A second stop may hit the thread before it says that it has ended.
+        return self._ended.is_set() or not self.is_alive()
 
 
 def _in_worker():
@@ -282,8 +290,11 @@ class _Printed(io.TextIOBase):
 
     def write(self, text):
         room = PRINTED - len(self.text)
-        if room >= 0:
-            self.text += text if len(text) <= room else f"{text[:room]} …"
+        if len(text) <= room:
+            self.text += text
+        else:
+            self.text += f"{text[:room]} …"
+            self.write = len  # from here on all is forgotten, at the cost of a call written in C
         return len(text)
 
 
