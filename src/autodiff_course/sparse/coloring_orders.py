@@ -12,6 +12,7 @@ from .compiled import compiled
 
 __all__ = ["ORDERS", "lower_bound", "vertex_order"]
 
+#: The names of the orders in which columns may be given their colours.
 ORDERS = (
     "natural",
     "largest_first",

@@ -38,6 +38,7 @@ __all__ = [
     "tree_unflatten",
 ]
 
+#: What is private to torch, and what breaks where it is gone.
 PRIVATE = {
     "utils._python_dispatch.TorchDispatchMode": "nothing can be recorded",
     "utils._pytree.tree_flatten": "containers of tensors cannot be taken apart",

@@ -76,6 +76,7 @@ class NoRule(Exception):
     """A rule does not cover this call."""
 
 
+#: What a rule is: a function of the call of an operation.
 Rule = Callable[[Call], Any]
 
 
