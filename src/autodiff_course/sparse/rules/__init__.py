@@ -11,9 +11,9 @@ from typing import Any
 
 from ..torch_internals import traits
 from . import elementwise, indexing, linear_algebra, reductions, windows
-from .base import Call, NoRule, Rule
+from .base import Rule
 
-__all__ = ["Call", "NoRule", "find_rule"]
+__all__ = ["find_rule"]
 
 RULES: dict[str, Rule] = (
     elementwise.rules | reductions.rules | indexing.rules | linear_algebra.rules | windows.rules

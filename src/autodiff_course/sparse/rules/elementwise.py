@@ -9,8 +9,6 @@ import numpy as np
 from ..domains import AbstractTensor
 from .base import Call, NoRule, Rules, all_of, any_of, broadcast, broadcast_nonzero
 
-__all__ = ["elementwise", "linear_in_first", "rules"]
-
 rules = Rules()
 
 

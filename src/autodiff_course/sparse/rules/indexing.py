@@ -14,8 +14,6 @@ from ..record import substitute
 from ..torch_internals import tree_leaves
 from .base import Call, NoRule, Rules, broadcast, broadcast_nonzero, reduce_and_broadcast
 
-__all__ = ["rules"]
-
 rules = Rules()
 
 KEEP_ORDER = "view _unsafe_view reshape unsqueeze squeeze clone detach alias lift_fresh contiguous"

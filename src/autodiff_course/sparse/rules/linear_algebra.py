@@ -11,8 +11,6 @@ from ..domains import AbstractTensor, DomainAlgebra, IndexDomains, element_numbe
 from ..record import Form, substitute
 from .base import Call, NoRule, Rules, broadcast, reduce, reduce_and_broadcast
 
-__all__ = ["rules"]
-
 rules = Rules()
 
 

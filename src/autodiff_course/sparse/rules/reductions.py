@@ -12,8 +12,6 @@ from ..record import Form
 from .base import Call, NoRule, Rules, dims_of, reduce, reduce_and_broadcast
 from .elementwise import elementwise
 
-__all__ = ["rules"]
-
 rules = Rules()
 
 

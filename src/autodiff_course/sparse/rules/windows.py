@@ -16,8 +16,6 @@ from ..domains import AbstractTensor, DomainAlgebra, IndexDomains
 from ..record import Form
 from .base import Call, NoRule, Rules, broadcast, reduce
 
-__all__ = ["rules"]
-
 rules = Rules()
 
 
