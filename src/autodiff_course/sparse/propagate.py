@@ -17,7 +17,8 @@ from torch import Tensor
 from .domains import AbstractTensor, DomainAlgebra, TooDense
 from .optimise import optimise
 from .record import Form, Node, Recording, record, substitute
-from .rules import Call, NoRule, find_rule
+from .rules import find_rule
+from .rules.base import Call, NoRule
 from .torch_internals import decomposition, outside_this_package
 
 __all__ = ["Propagation"]
