@@ -121,7 +121,15 @@ def _rows_by_a_loop(pull, m):
 
 def _transposed_by_the_whole_jacobian(push, candidates):
     right = _columns_by_index(push, len(candidates[0]))
-    return next(i for i, one in enumerate(candidates) if one != right)
+    return next(
+        i
+        for i, one in enumerate(candidates)
+        if not all(
+            math.isclose(a, b, abs_tol=1e-9)
+            for row, true in zip(one, right, strict=True)
+            for a, b in zip(row, true, strict=True)
+        )
+    )
 
 
 def _brackets_by_matrices(sizes):
@@ -386,3 +394,40 @@ def test_the_drills_have_the_right_answers(seed):
 def test_nothing_but_the_last_exercise_needs_torch():
     needing = [one for one in vars(ex02).values() if getattr(one, "_needs", ())]
     assert needing == [ex02.matmul_vjp]
+
+
+@pytest.mark.parametrize("name", ["multiply_duals", "divide_duals"])
+def test_the_operator_that_is_to_be_written_is_not_there(name):
+    message = _message(
+        getattr(ex02, name), (lambda x, y: x * y) if name[0] == "m" else lambda x, y: x / y
+    )
+    assert "is what you are writing" in message
+
+
+def test_exact_comparison_is_told_of_rounding():
+    def exactly(push, candidates):
+        v = [random.gauss(0.0, 1.0) for _ in candidates[0]]
+        return next((i for i, one in enumerate(candidates) if ex02._times(one)(v) != push(v)), None)
+
+    assert "rounding differs" in _message(ex02.find_transposed, exactly)
+
+
+def _pair_within(tolerance, draw=lambda: random.gauss(0.0, 1.0)):
+    def answer(push, pull, n, m):
+        v, u = [draw() for _ in range(n)], [draw() for _ in range(m)]
+        forward = sum(a * b for a, b in zip(u, push(v), strict=True))
+        return abs(forward - sum(a * b for a, b in zip(pull(u), v, strict=True))) <= tolerance
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [_pair_within(1e-2), _pair_within(0.0), _pair_within(1e-9, lambda: random.randint(0, 1))],
+)
+def test_a_careless_pair_test_never_passes_by_luck(answer):
+    assert not any(ex02.is_dual_pair.check(answer, seed=seed) for seed in range(20))
+
+
+def test_one_vector_on_both_sides_is_told_so():
+    assert "u equals your v" in _message(ex02.is_dual_pair, ex02._same_vector)

@@ -10,11 +10,13 @@ import math
 import random
 from typing import NamedTuple
 
+from .comparing import plain
 from .drills import Problem, drill
 from .framework import case, exercise
 
 __all__ = [
     "Dual",
+    "as_lists",
     "bracket_costs",
     "divide_duals",
     "drill_adjoint",
@@ -82,6 +84,34 @@ def _lift(x):
     return x if isinstance(x, tuple) else Dual(x)
 
 
+def as_lists(function):
+    """Return the function with plain lists as its answer, whatever sequence or array it gave.
+
+    Examples
+    --------
+    >>> as_lists(lambda n: tuple(range(n)))(3)
+    [0, 1, 2]
+    """
+    return lambda *arguments: plain(function(*arguments))
+
+
+class _OperatorNotWrittenError(TypeError):
+    """An operator on dual numbers whose rule the answer is to write."""
+
+
+class _Bare(NamedTuple):
+    """A dual number before its operators are written."""
+
+    value: float
+    tangent: float
+
+    def _unwritten(self, other):
+        raise _OperatorNotWrittenError("this operator is what you are writing")
+
+    __add__ = __radd__ = __sub__ = __rsub__ = _unwritten
+    __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _unwritten
+
+
 # 1 and 2. Two rules for dual numbers
 
 
@@ -91,7 +121,7 @@ def _lift(x):
     next_try="Multiply a dual number by itself: which rule of school do you find?",
 )
 def multiply_duals(x, y):
-    """Multiply two dual numbers: return the value and the tangent of x·y.
+    """Multiply two dual numbers: return the pair (value, tangent) of x·y.
 
     x stands for x.value + x.tangent·ε, y likewise, and ε² = 0.
     """
@@ -101,17 +131,29 @@ def multiply_duals(x, y):
 @multiply_duals.cases
 def _factors():
     return [
-        case(Dual(3.0, 1.0), Dual(2.0, 0.0)),
-        case(Dual(3.0, 1.0), Dual(3.0, 1.0)),
-        case(Dual(-1.0, 2.0), Dual(4.0, 0.5)),
-        case(Dual(0.0, 1.0), Dual(5.0, -3.0)),
+        case(_Bare(3.0, 1.0), _Bare(2.0, 0.0)),
+        case(_Bare(3.0, 1.0), _Bare(3.0, 1.0)),
+        case(_Bare(-1.0, 2.0), _Bare(4.0, 0.5)),
+        case(_Bare(0.0, 1.0), _Bare(5.0, -3.0)),
     ]
 
 
 @multiply_duals.random_cases
 def _random_factors(random):
     numbers = [random.uniform(-3.0, 3.0) for _ in range(4)]
-    return [case(Dual(*numbers[:2]), Dual(*numbers[2:]))]
+    return [case(_Bare(*numbers[:2]), _Bare(*numbers[2:]))]
+
+
+@multiply_duals.mistake(
+    "This operator is what you are writing: take the numbers .value and .tangent of x and y."
+)
+def _by_the_operator(x, y):
+    return x * y
+
+
+@multiply_duals.mistake("The two are swapped: the value comes first, then the tangent.")
+def _tangent_first(x, y):
+    return multiply_duals.reference(x, y)[::-1]
 
 
 @multiply_duals.mistake("The tangents are not multiplied with each other: ε·ε is 0.")
@@ -152,7 +194,7 @@ multiply_duals.add_hints(
     next_try="Divide 1 by the dual number of x: the slope of 1/x.",
 )
 def divide_duals(x, y):
-    """Divide two dual numbers: return the value and the tangent of x / y.
+    """Divide two dual numbers: return the pair (value, tangent) of x / y.
 
     The quotient q is the dual number with q·y = x.
     """
@@ -163,18 +205,30 @@ def divide_duals(x, y):
 @divide_duals.cases
 def _quotients():
     return [
-        case(Dual(6.0, 1.0), Dual(2.0, 0.0)),
-        case(Dual(6.0, 1.0), Dual(2.0, 0.5)),
-        case(Dual(1.0, 0.0), Dual(-4.0, 1.0)),
-        case(Dual(-3.0, 2.0), Dual(0.5, -1.5)),
-        case(Dual(0.0, 1.0), Dual(5.0, 1.0)),
+        case(_Bare(6.0, 1.0), _Bare(2.0, 0.0)),
+        case(_Bare(6.0, 1.0), _Bare(2.0, 0.5)),
+        case(_Bare(1.0, 0.0), _Bare(-4.0, 1.0)),
+        case(_Bare(-3.0, 2.0), _Bare(0.5, -1.5)),
+        case(_Bare(0.0, 1.0), _Bare(5.0, 1.0)),
     ]
 
 
 @divide_duals.random_cases
 def _random_quotients(random):
-    x = Dual(random.uniform(-3.0, 3.0), random.uniform(-3.0, 3.0))
-    return [case(x, Dual(random.choice((-1, 1)) * random.uniform(0.5, 3.0), random.random()))]
+    x = _Bare(random.uniform(-3.0, 3.0), random.uniform(-3.0, 3.0))
+    return [case(x, _Bare(random.choice((-1, 1)) * random.uniform(0.5, 3.0), random.random()))]
+
+
+@divide_duals.mistake(
+    "This operator is what you are writing: take the numbers .value and .tangent of x and y."
+)
+def _quotient_by_the_operator(x, y):
+    return x / y
+
+
+@divide_duals.mistake("The denominator is squared in the rule of the quotient.")
+def _denominator_not_squared(x, y):
+    return x.value / y.value, (x.tangent * y.value - x.value * y.tangent) / y.value
 
 
 @divide_duals.mistake("The tangents are not divided by each other: ε has no inverse.")
@@ -214,7 +268,7 @@ divide_duals.add_hints(
 
 @exercise(
     minutes=4,
-    insight="One run of f has given the height and the slope, which is all that Newton asks for.",
+    insight="One run of f gives the height and the slope, which is all that Newton asks for.",
     next_try="Call it five times in a row on x·x - 2 from x = 1: how many digits of √2 are right?",
 )
 def newton_step(f, x):
@@ -286,7 +340,7 @@ newton_step.add_hints(
 
 @exercise(
     minutes=5,
-    insight="Any direction costs the same: one run.",
+    insight="Any direction takes one run, and no more.",
     next_try="Try the sum of two directions: what do you get, and why is one run enough for it?",
 )
 def jvp(f, point, direction):
@@ -387,7 +441,7 @@ jvp.add_hints(
 
 @exercise(
     minutes=6,
-    insight="One random pair of vectors has tested every entry of a matrix that nobody wrote down.",
+    insight="One random pair of vectors is enough to test every entry of a matrix.",
     next_try="How small a fault in one entry does your test still see?",
     uses="import math\nimport random",
 )
@@ -424,6 +478,8 @@ _SQUARE = [[1.0, 2.0, 0.0], [0.0, 1.0, 0.5], [3.0, 0.0, -1.0]]
 _CYCLE = [[0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]
 _WIDE = [[1.0, 2.0, 0.3], [0.0, 0.1, 0.7]]
 _LARGE = [[math.sin(1.0 + 9 * i + j) for j in range(9)] for i in range(7)]
+_STRONG = [[10 * a for a in row] for row in _LARGE]
+_SLIGHTLY_OFF = [[10.001 * a for a in column] for column in zip(*_LARGE, strict=True)]
 _SAME_FRAME = [[1.0, 2.0, 3.0], [2.0, 0.0, 4.0], [3.0, 5.0, 0.0]]
 
 
@@ -447,8 +503,22 @@ def _pairs():
         _pair(_CYCLE, _CYCLE, "pull(u) = Ju instead of Jᵀu, J a permutation"),
         _pair(_WIDE, _with_entry(wide, 2, 1, 0.8), "one entry of Jᵀ is 0.8 instead of 0.7"),
         _pair(_WIDE, [[-a for a in row] for row in wide], "pull(u) = -Jᵀu"),
-        _pair(_LARGE, _transpose(_LARGE), "a true pair, J of shape 7 × 9"),
+        _pair(_SQUARE, _balanced_fault(), "two entries of Jᵀ wrong by 1 and -1"),
+        *_again(_LARGE, _transpose(_LARGE), "a true pair, J of shape 7 × 9"),
+        *_again(_SQUARE, _SQUARE, "pull(u) = Ju instead of Jᵀu, J of shape 3 × 3"),
+        *_again(_CYCLE, _CYCLE, "pull(u) = Ju instead of Jᵀu, J a permutation"),
+        *_again(_STRONG, _SLIGHTLY_OFF, "Jᵀu is too large by a ten-thousandth"),
     ]
+
+
+def _again(matrix, pulled, text):
+    """Return the same case ten times: an answer draws new vectors for each."""
+    return [_pair(matrix, pulled, text) for _ in range(10)]
+
+
+def _balanced_fault():
+    turned = _transpose(_SQUARE)
+    return _with_entry(_with_entry(turned, 0, 0, 2.0), 1, 1, 0.0)
 
 
 @is_dual_pair.random_cases
@@ -460,6 +530,16 @@ def _random_pairs(random):
 @is_dual_pair.mistake("With vectors of ones a transposed square matrix passes: take random ones.")
 def _with_ones(push, pull, n, m):
     return math.isclose(sum(push([1.0] * n)), sum(pull([1.0] * m)), rel_tol=1e-9, abs_tol=1e-9)
+
+
+@is_dual_pair.mistake(
+    "Your u equals your v: then a square J and its transpose give the same number. Draw two."
+)
+def _same_vector(push, pull, n, m):
+    v = [random.gauss(0.0, 1.0) for _ in range(max(n, m))]
+    forward = sum(a * b for a, b in zip(v[:m], push(v[:n]), strict=True))
+    reverse = sum(a * b for a, b in zip(pull(v[:m]), v[:n], strict=True))
+    return math.isclose(forward, reverse, rel_tol=1e-9, abs_tol=1e-9)
 
 
 @is_dual_pair.mistake("Always True: then there is nothing that the test could find.")
@@ -630,7 +710,7 @@ jacobian_by_rows.add_hints(
 
 @exercise(
     minutes=5,
-    insight="One direction has told them apart, at the price of one run.",
+    insight="One random direction is enough to tell them apart, at the price of one run.",
     next_try="Is there a square Jacobian that no test of this kind can call transposed?",
     uses="import random",
 )
@@ -660,9 +740,14 @@ def _candidates():
     ]
 
 
+def _rounded_up(push):
+    """Return push with its last digit off, as another order of addition would leave it."""
+    return lambda v: [math.nextafter(y, math.inf) for y in push(v)]
+
+
 def _suspects(right, transposed, count, text):
     given = [_transpose(right) if i == transposed else right for i in range(count)]
-    return case(_times(right), given, label=f"{count} candidates, {text}")
+    return case(_rounded_up(_times(right)), given, label=f"{count} candidates, {text}")
 
 
 @find_transposed.random_cases
@@ -673,7 +758,19 @@ def _random_candidates(random):
 
 def _first_that_differs(push, candidates, v):
     truth = push(v)
-    return next((i for i, one in enumerate(candidates) if _times(one)(v) != truth), None)
+    for index, one in enumerate(candidates):
+        if not all(map(_close, _times(one)(v), truth)):
+            return index
+    return None
+
+
+def _close(a, b):
+    return math.isclose(a, b, rel_tol=1e-9, abs_tol=1e-9)
+
+
+@find_transposed.mistake("Compared by ==: rounding differs. Right products agree up to rounding.")
+def _compared_exactly(push, candidates):
+    return 0
 
 
 @find_transposed.mistake("That is a right one: its product with v is push(v).")
@@ -854,7 +951,7 @@ jacobian_costs.add_hints(
     needs="torch",
     seconds=10.0,
     minutes=8,
-    insight="Where the shapes differ, only one way to write it fits; square ones leave several.",
+    insight="As products of matrices: adjoint @ B.T and A.T @ adjoint, which fit any shapes.",
     next_try="What is the adjoint of b in x @ W + b, where b is added to every row?",
 )
 def matmul_vjp(A, B, adjoint):
