@@ -265,7 +265,7 @@ def test_a_link_holds_the_formula_the_values_and_what_is_shown(visitor):
     visitor.open(f"walk.html#f={formula}&at=x:3&show=reverse")
     shown(page)
     assert page.get_by_role("radio", name="Reverse", exact=True).is_checked()
-    page.locator("#walk .controls input[type=range]").focus()
+    page.locator("#walk .ad-panel input[type=range]").focus()
     page.keyboard.press("End")
     assert "adjoint 114" in page.locator("#walk g.node").first.text_content()
     page.get_by_label("x, number").fill("2")

@@ -71,7 +71,7 @@ class Explorer {
     this.status = h("p", { role: "status", class: "spoken" });
     this.alarm = h("p", { role: "alert", class: "alarm" });
     this.detail = h("p", { class: "detail", "aria-live": "polite" });
-    this.controls = h("div", { class: "controls" });
+    this.controls = h("div", { class: "ad-panel" });
     this.panels = this.makePanels();
     this.dials = new Map(inputsOf(this.graph).map((node) => [node, this.makeDial(node)]));
     this.fold = h("details", { ontoggle: () => this.showTable() }, h("summary", {}, this.summary));
@@ -200,7 +200,7 @@ class Free extends Explorer {
       });
       return h("span", { class: "seed" }, `${name} `, field);
     });
-    const group = h("span", { class: "controls" }, ...fields);
+    const group = h("span", { class: "ad-panel" }, ...fields);
     const box = h("input", { type: "checkbox" });
     box.checked = choice.shown;
     group.hidden = !box.checked;
@@ -209,7 +209,7 @@ class Free extends Explorer {
       group.hidden = !box.checked;
       this.recompute();
     };
-    return h("div", { class: "controls" }, h("label", {}, box, ` ${kind}s`), group);
+    return h("div", { class: "ad-panel" }, h("label", {}, box, ` ${kind}s`), group);
   }
 
   update() {

@@ -163,11 +163,11 @@ def _vee_gradient(y):
 def _descents():
     start = torch.tensor([0.0, 3.0], dtype=torch.float64)
     return [
-        case(_bowl, _bowl_gradient, start, 1.5, 0.5, 5),
-        case(_bowl, _bowl_gradient, start, 3.0, 0.25, 8),
+        case(_bowl, _bowl_gradient, start.clone(), 1.5, 0.5, 5),
+        case(_bowl, _bowl_gradient, start.clone(), 3.0, 0.25, 8),
         case(_vee, _vee_gradient, torch.tensor([1.0, 1.0], dtype=torch.float64), 1.7, 0.5, 20),
         case(_vee, _vee_gradient, torch.tensor([0.3, -1.0], dtype=torch.float64), 1.2, 0.8, 30),
-        case(_bowl, _bowl_gradient, start, 1.5, 0.5, 0),
+        case(_bowl, _bowl_gradient, start.clone(), 1.5, 0.5, 0),
     ]
 
 
