@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
 
 from autodiff_course.descent import descend
@@ -466,7 +467,7 @@ best_fixed_step.add_hints(
 
 @exercise(
     minutes=8,
-    uses="import math",
+    uses="import numpy as np",
     insight="Each iteration divides the error by the same number, so only the logarithm counts.",
     next_try="How many iterations does one more right digit cost at κ = 100?",
 )
@@ -482,7 +483,7 @@ def predicted_iterations(kappa, shrinkage):
     5
     """
     rate = (kappa**2 - 1) / (kappa**2 + 1)
-    return math.ceil(math.log(shrinkage) / math.log(rate))
+    return int(np.ceil(np.log(shrinkage) / np.log(rate)))
 
 
 @predicted_iterations.cases
