@@ -250,15 +250,15 @@ _FULL = (np.linalg.solve.__wrapped__, np.linalg.inv.__wrapped__, np.outer.__wrap
 
 
 @low_rank_solve.method(
-    "The solution is right, but it takes more than ten solves with S, or a full matrix. Two solves "
-    "and a few vectors are enough.",
+    "The solution is right, but it takes more than three solves with S, or a full matrix. Two "
+    "solves and a few vectors are enough.",
     watch=_FULL,
     memory=True,
 )
 def _(call):
     solve, u, *_ = call.arguments
     n = len(u)
-    if call.calls_of(solve) > 10 or any(shape[:1] > (2,) for shape in call.results_of(*_FULL)):
+    if call.calls_of(solve) > 3 or any(shape[:1] > (2,) for shape in call.results_of(*_FULL)):
         return False
     return n < 1000 or call.peak < 8 * n * n / 4  # a quarter of one full matrix
 
