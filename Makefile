@@ -24,7 +24,9 @@ PROGRAMS ?= 5000
 VENV := .venv
 # Windows keeps a virtual environment's programs in another folder.
 BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
+# What a reader needs, and beside it what tests and keeps the course.
 STAMP := $(VENV)/.installed
+DEV_STAMP := $(VENV)/.installed-dev
 FIRST_NOTEBOOK := notebooks/01_computational_graphs.ipynb
 # The JavaScript that slides and site bring along, so that they work without a network.
 WEB := build/web
@@ -42,25 +44,25 @@ lab: $(STAMP)  ## open the course in JupyterLab
 	@# The whole course is in sight, so that a link from a notebook to the glossary opens it.
 	$(BIN)/jupyter lab --ServerApp.root_dir=. $(LAB_FLAGS) $(FIRST_NOTEBOOK)
 
-test: $(STAMP)  ## run every test, the notebooks included
+test: $(DEV_STAMP)  ## run every test, the notebooks included
 	@# Several processes, a file in one of them, since its tests may share a kernel or a browser.
 	@# With a thread per core each, they would only wait for each other.
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile \
 	    --no-loadscope-reorder
 
-test-lowest: $(STAMP)  ## run the tests on the lowest versions that pyproject.toml allows
+test-lowest: $(DEV_STAMP)  ## run the tests on the lowest versions that pyproject.toml allows
 	TORCH_INDEX='$(TORCH_INDEX)' $(BIN)/python tools/other_versions.py lowest
 
-test-newest: $(STAMP)  ## run the tests on the newest versions there are
+test-newest: $(DEV_STAMP)  ## run the tests on the newest versions there are
 	TORCH_INDEX='$(TORCH_INDEX)' $(BIN)/python tools/other_versions.py newest
 
-test-colab: $(STAMP)  ## run every notebook alone, on Colab's versions of the libraries
+test-colab: $(DEV_STAMP)  ## run every notebook alone, on Colab's versions of the libraries
 	TORCH_INDEX='$(TORCH_INDEX)' $(BIN)/python tools/colab.py $(COLAB_PACKAGES)
 
-slides: $(STAMP) $(WEB_STAMP)  ## make the notebooks' slides in build/slides
+slides: $(DEV_STAMP) $(WEB_STAMP)  ## make the notebooks' slides in build/slides
 	$(BIN)/python tools/slides.py $(NAMES)
 
-site: $(STAMP) $(WEB_STAMP)  ## make the course's web site in build/site
+site: $(DEV_STAMP) $(WEB_STAMP)  ## make the course's web site in build/site
 	$(BIN)/python docs/gather.py build/site-source
 	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going --conf-dir docs \
 	    --doctree-dir build/site-doctrees build/site-source build/site
@@ -68,25 +70,25 @@ site: $(STAMP) $(WEB_STAMP)  ## make the course's web site in build/site
 report: $(STAMP)  ## run the notebooks that students handed in, FOLDER=..., and write a table
 	@OMP_NUM_THREADS=1 $(BIN)/python -m autodiff_course.exercises.report '$(FOLDER)'
 
-outputs: $(STAMP)  ## run the notebooks again and keep the outputs that changed
+outputs: $(DEV_STAMP)  ## run the notebooks again and keep the outputs that changed
 	$(BIN)/python tools/notebooks.py outputs $(if $(TIMING),--timing) $(NAMES)
 
-address: $(STAMP)  ## carry the repository's address from pyproject.toml into badges and set-up cells
+address: $(DEV_STAMP)  ## carry the repository's address from pyproject.toml into badges and set-up cells
 	$(BIN)/python tools/address.py
 
-benchmarks: $(STAMP)  ## measure the course's engine beside others
+benchmarks: $(DEV_STAMP)  ## measure the course's engine beside others
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[benchmarks]'
 	@for script in benchmarks/*.py; do $(BIN)/python "$$script" || exit 1; done
 
-fuzz: $(STAMP)  ## compare the sparse engine with dense Hessians on thousands of random programs
+fuzz: $(DEV_STAMP)  ## compare the sparse engine with dense Hessians on thousands of random programs
 	OMP_NUM_THREADS=1 $(BIN)/python tests/fuzz_sparse.py --programs $(PROGRAMS)
 
-lint: $(STAMP)  ## check the code, the notebooks and the spelling
+lint: $(DEV_STAMP)  ## check the code, the notebooks and the spelling
 	$(BIN)/python -m ruff check
 	$(BIN)/python -m ruff format --check
 	$(BIN)/codespell
 
-format: $(STAMP)  ## format the code and the notebooks, and mend what can be mended
+format: $(DEV_STAMP)  ## format the code and the notebooks, and mend what can be mended
 	@# What cannot be mended is told, and does not keep the rest from being done.
 	$(BIN)/python -m ruff check --fix --exit-zero
 	$(BIN)/python -m ruff format
@@ -104,7 +106,11 @@ $(WEB_STAMP): tools/web/package.json tools/web/package-lock.json
 	@npm ci --prefix $(WEB) --silent --no-audit --no-fund
 	@touch $@
 
-# The stamp is written last, so an installation that was interrupted is done again.
+# A stamp is written last, so an installation that was interrupted is done again.
 $(STAMP): requirements.txt pyproject.toml
-	@PYTHON='$(PYTHON)' TORCH_INDEX='$(TORCH_INDEX)' sh tools/make_venv.sh $(VENV) $(BIN)/python
+	@PYTHON='$(PYTHON)' TORCH_INDEX='$(TORCH_INDEX)' sh tools/make_venv.sh $(VENV) $(BIN)/python requirements.txt
+	@touch $@
+
+$(DEV_STAMP): requirements-dev.txt $(STAMP)
+	@PYTHON='$(PYTHON)' TORCH_INDEX='$(TORCH_INDEX)' sh tools/make_venv.sh $(VENV) $(BIN)/python requirements-dev.txt
 	@touch $@

@@ -1,5 +1,6 @@
 """The Makefile, in a copy whose Python is a small script that writes down what it is asked."""
 
+import json
 import os
 import re
 import shutil
@@ -14,7 +15,13 @@ pytestmark = pytest.mark.skipif(
     os.name == "nt" or not shutil.which("make"), reason="needs make and a POSIX shell"
 )
 
-STAMP = ".venv/.installed"
+STAMP, DEV_STAMP = ".venv/.installed", ".venv/.installed-dev"
+# What the set-up reads.
+READ = (
+    *("Makefile", "requirements.txt", "requirements-dev.txt", "pyproject.toml"),
+    *("tools/make_venv.sh", "tools/lab_settings.json"),
+)
+LAB_SETTINGS = "share/jupyter/lab/settings/overrides.json"
 # Answers as the Makefile's Python must: its version, its modules, `-m venv` and `-m pip`.
 FAKE_PYTHON = """#!/bin/sh
 echo "$*" >> {log}
@@ -22,7 +29,11 @@ case "$*" in
     *version_info*) echo {version} ;;
     *"import venv"*) exit {venv_status} ;;
     "-m venv --clear"*) rm -rf .venv && mkdir -p .venv/bin && cp "$0" .venv/bin/python ;;
-    "-m pip install"*) [ ! -e {offline} ] ;;
+    "-m pip install"*)
+        echo "Downloading torch-2.13.0+cpu-cp311-cp311-linux_x86_64.whl (190.3 MB)"
+        echo "  Downloading idna-3.10-py3-none-any.whl (70 kB)"
+        echo "Installing collected packages: torch, idna"
+        [ ! -e {offline} ] ;;
 esac
 """
 
@@ -38,10 +49,11 @@ class Course:
 
     def __init__(self, folder):
         self.folder = folder
+        self.environment = {"PATH": "/usr/bin:/bin"}  # without uv
         self.log = folder / "log"
         self.offline = folder / "offline"
         (folder / "tools").mkdir()
-        for name in ("Makefile", "requirements.txt", "pyproject.toml", "tools/make_venv.sh"):
+        for name in READ:
             shutil.copy2(ROOT / name, folder / name)
 
     def python(self, version="3.12", venv_status=0):
@@ -61,7 +73,7 @@ class Course:
             cwd=self.folder,
             capture_output=True,
             text=True,
-            env=clean_environment(),
+            env=clean_environment() | self.environment,
         )
 
     def asked(self, what):
@@ -108,6 +120,44 @@ def test_a_changed_requirement_is_installed_into_the_same_venv(course, name):
     course.make(STAMP)
     assert len(course.asked("pip install")) == 1
     assert course.asked("-m venv") == []
+
+
+def test_a_reader_gets_nothing_that_only_developers_need(course):
+    course.make("report", "FOLDER=.")
+    assert not [line for line in course.asked("pip install") if "requirements-dev.txt" in line]
+    assert not (course.folder / DEV_STAMP).exists()
+
+
+def test_the_verbs_of_developers_install_the_rest_once(course):
+    course.make("lint")
+    first, second = course.asked("pip install")
+    assert "--requirement requirements.txt" in first
+    assert "--requirement requirements-dev.txt" in second
+    course.log.unlink()
+    course.make("lint")
+    assert course.asked("pip install") == []
+
+
+def test_the_set_up_says_what_it_takes_and_how_large_it_is(course):
+    done = course.make(STAMP)
+    assert "  downloading torch-2.13.0+cpu, 190.3 MB\n  unpacking\n" in done.stdout
+    assert re.search(r"Installed: \d+ packages, \d+ MB in .venv", done.stdout)
+    settings = json.loads((course.folder / ".venv" / LAB_SETTINGS).read_text())
+    assert settings["@jupyterlab/apputils-extension:notification"]["fetchNews"] == "false"
+
+
+def test_uv_installs_where_it_is_there_and_pip_where_it_fails(course):
+    uv = course.folder / "bin/uv"
+    uv.parent.mkdir()
+    uv.write_text(f'#!/bin/sh\necho "uv $*" >> {course.log}\n[ ! -e {course.offline} ]\n')
+    uv.chmod(0o755)
+    course.environment["PATH"] = f"{uv.parent}:/usr/bin:/bin"
+    assert course.make(STAMP).returncode == 0
+    assert course.asked("uv pip install") and not course.asked("-m pip install")
+    (course.folder / STAMP).unlink()
+    course.offline.touch()
+    assert course.make(STAMP).returncode != 0
+    assert course.asked("-m pip install")
 
 
 def test_an_interrupted_installation_is_repeated(course):

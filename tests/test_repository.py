@@ -166,7 +166,8 @@ def hooks():
 
 
 def pinned_names():
-    lines = (line.split("#")[0].strip() for line in text_of("requirements.txt").splitlines())
+    text = text_of("requirements.txt") + text_of("requirements-dev.txt")
+    lines = (line.split("#")[0].strip() for line in text.splitlines())
     return {Requirement(line).name for line in lines if line}
 
 

@@ -1,4 +1,4 @@
-"""The pins of requirements.txt and environment.yml, and the ranges of pyproject.toml, agree."""
+"""The pins of the requirements files and environment.yml, and the ranges of pyproject.toml, agree."""
 
 import re
 import tomllib
@@ -12,12 +12,6 @@ from notebooks import ROOT
 
 # The conda name of a package, where it is not the same.
 CONDA_NAMES = {"torch": "pytorch", "matplotlib": "matplotlib-base"}
-# environment.yml serves readers; these only test and keep the course.
-NOT_FOR_READERS = {
-    *("pytest", "pytest-xdist", "hypothesis", "nbmake", "nbclient", "nbformat", "markdown-it-py"),
-    *("packaging", "pyyaml", "playwright", "jupytext", "ruff", "codespell"),
-    *("sphinx", "myst-nb", "sphinx-book-theme"),
-}
 
 
 def requirements_of(text):
@@ -59,14 +53,12 @@ def ranges_of_pyproject(text):
 def differences(requirements, environment, pyproject):
     """Every disagreement between the texts of the three files, in words."""
     pinned = pins_of_requirements(requirements)
-    for_readers = {name: v for name, v in pinned.items() if name not in NOT_FOR_READERS}
     conda = pins_of_environment(environment)
     found = [
-        f"{name}: requirements.txt {for_readers.get(name)}, environment.yml {conda.get(name)}"
-        for name in sorted(for_readers.keys() | conda.keys())
-        if for_readers.get(name) != conda.get(name)
+        f"{name}: requirements.txt {pinned.get(name)}, environment.yml {conda.get(name)}"
+        for name in sorted(pinned.keys() | conda.keys())
+        if pinned.get(name) != conda.get(name)
     ]
-    found += [f"{name}: not in requirements.txt" for name in NOT_FOR_READERS - pinned.keys()]
     for name, requirement in ranges_of_pyproject(pyproject).items():
         if name not in pinned:
             found.append(f"{name}: pyproject.toml needs it, requirements.txt does not pin it")
@@ -104,7 +96,6 @@ def test_the_three_files_agree():
             "  - ruff=0.1.0  #",
             "ruff: requirements.txt None, environment.yml 0.1.0",
         ),
-        (0, "ruff==", "# ruff==", "ruff: not in requirements.txt"),
         (2, "numpy>=2.0", "numpy>=2.5", "numpy: the pin 2.4.6 is not in >=2.5"),
         (
             2,
@@ -121,6 +112,12 @@ def test_a_planted_disagreement_is_found(file, old, new, expected):
     assert [d for d in differences(*contents) if d.startswith(expected)]
 
 
+def test_what_only_developers_need_is_pinned_once_and_not_given_to_readers():
+    developers = pins_of_requirements((ROOT / "requirements-dev.txt").read_text(encoding="utf-8"))
+    assert "pytest" in developers
+    assert developers.keys() & pins_of_requirements(texts()[0]).keys() == set()
+
+
 def test_a_range_is_not_taken_for_a_pin():
     with pytest.raises(AssertionError, match="not a pin: numpy>=2"):
         pins_of_requirements("numpy>=2")
@@ -133,8 +130,8 @@ def test_pyproject_has_lower_bounds_only():
 
 
 def test_every_dependency_says_why_it_is_there():
-    for name, text in zip(("requirements.txt", "environment.yml"), texts(), strict=False):
-        for line in text.splitlines():
+    for name in ("requirements.txt", "requirements-dev.txt", "environment.yml"):
+        for line in (ROOT / name).read_text(encoding="utf-8").splitlines():
             if re.match(r"\S+==|\s+- [^:]*$", line) and "conda-forge" not in line:
                 assert re.search(r"  # \S", line), f"{name}: no reason in {line!r}"
 

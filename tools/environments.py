@@ -74,14 +74,15 @@ def dependencies() -> list[Requirement]:
 
 
 def pins(names: Iterable[str]) -> list[str]:
-    """Return ``name==version`` as requirements.txt pins it, for each of some packages.
+    """Return ``name==version`` as the requirements files pin it, for each of some packages.
 
     Raises
     ------
     KeyError
-        If requirements.txt does not pin one of them.
+        If they do not pin one of them.
     """
-    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    files = ("requirements.txt", "requirements-dev.txt")
+    lines = [line for f in files for line in (ROOT / f).read_text(encoding="utf-8").splitlines()]
     found = (line.split("#")[0].strip() for line in lines)
     pinned = {canonicalize_name(Requirement(line).name): line for line in found if line}
     return [pinned[canonicalize_name(name)] for name in names]

@@ -1,11 +1,13 @@
 #!/bin/sh
-# Make the virtual environment $1, whose Python is $2, and install the pinned requirements and the
-# course into it. PYTHON names the Python to make it with; TORCH_INDEX, where it is not empty, the
-# package index that torch comes from. A script for plain sh, so that Git Bash on Windows runs it.
+# Make the virtual environment $1, whose Python is $2, where it is missing, and install the pins of the
+# file $3 and the course into it. PYTHON names the Python to make it with; TORCH_INDEX, where it is not
+# empty, the package index that torch comes from. uv installs where it is there, else pip.
+# A script for plain sh, so that Git Bash on Windows runs it.
 set -eu
 
 venv=$1
 venv_python=$2
+requirements=$3
 minimum_minor=11  # the course needs Python 3.11 or newer, as pyproject.toml says
 
 fail() {
@@ -42,8 +44,28 @@ venv_works() {
         "$venv_python" -m pip --version >/dev/null 2>&1
 }
 
+# What pip tells, less all that is small: a name and a size for each large download.
+large_downloads() {
+    sed -n -e 's/^ *Downloading \([^ ]*\)-[^- ]*-[^- ]*-[^- ]* (\(.* [MG]B\))$/  downloading \1, \2/p' \
+        -e 's/^ *Using cached \([^ ]*\)-[^- ]*-[^- ]*-[^- ]* (\(.* [MG]B\))$/  taking \1, \2, from the cache/p' \
+        -e 's/^Installing collected packages.*/  unpacking/p'
+}
+
 pip_install() {
-    "$venv_python" -m pip install --quiet --no-input --disable-pip-version-check "$@"
+    # The status of pip travels on a file descriptor of its own, since a pipe tells only the last one.
+    status=$(
+        { { "$venv_python" -m pip install --no-input --disable-pip-version-check \
+            --progress-bar off "$@" 3>&- || echo failed >&3; } | large_downloads >&4; } 3>&1
+    ) 4>&1
+    [ -z "$status" ]
+}
+
+install() {
+    if command -v uv >/dev/null 2>&1; then
+        uv pip install --python "$venv_python" "$@" && return
+        echo "uv could not; trying pip"
+    fi
+    pip_install "$@"
 }
 
 if ! venv_works; then
@@ -53,12 +75,16 @@ if ! venv_works; then
     $PYTHON -m venv --clear "$venv"
 fi
 
-if [ -n "$TORCH_INDEX" ]; then
+if [ -n "$TORCH_INDEX" ] && [ "$requirements" = requirements.txt ]; then
     torch_pin=$(sed -n 's/^\(torch==[^ ]*\).*/\1/p' requirements.txt)
     echo "Installing $torch_pin from $TORCH_INDEX"
-    pip_install --index-url "$TORCH_INDEX" "$torch_pin"
+    install --index-url "$TORCH_INDEX" "$torch_pin"
 fi
 
-echo "Installing the packages of requirements.txt into $venv: this takes some minutes the first time"
-pip_install --requirement requirements.txt --editable .
-echo "Installed."
+echo "Installing the packages of $requirements into $venv: this takes some minutes the first time"
+install --requirement "$requirements" --editable .
+# JupyterLab then opens without a question about news.
+mkdir -p "$venv/share/jupyter/lab/settings"
+cp tools/lab_settings.json "$venv/share/jupyter/lab/settings/overrides.json"
+packages=$("$venv_python" -m pip list --disable-pip-version-check 2>/dev/null | tail -n +3 | wc -l)
+echo "Installed: $((packages)) packages, $(du -sm "$venv" | cut -f 1) MB in $venv."

@@ -214,7 +214,7 @@ def recipe(verb):
 @pytest.fixture(scope="session")
 def site(web, tmp_path_factory):
     """The folder of a site that has just been built."""
-    pytest.importorskip("sphinx", reason="the site needs what requirements.txt pins")
+    pytest.importorskip("sphinx", reason="the site needs what requirements-dev.txt pins")
     # Test processes run side by side in folders beside each other, and one site serves them all.
     base = tmp_path_factory.getbasetemp()
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "whole-site"

@@ -204,7 +204,7 @@ def test_a_deck(notebook, opened, web, tmp_path):
 
 
 def test_a_page_of_the_site(notebook, opened, tmp_path):
-    pytest.importorskip("sphinx", reason="the site needs what requirements.txt pins")
+    pytest.importorskip("sphinx", reason="the site needs what requirements-dev.txt pins")
     (tmp_path / "source" / "notebooks").mkdir(parents=True)
     (tmp_path / "source" / "static").mkdir()
     shutil.copy(notebook, tmp_path / "source" / "notebooks")
