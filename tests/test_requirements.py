@@ -1,4 +1,4 @@
-"""The pins of the requirements files and environment.yml, and the ranges of pyproject.toml, agree."""
+"""The pins of the requirements files, environment.yml and the ranges of pyproject.toml agree."""
 
 import re
 import tomllib
