@@ -202,24 +202,41 @@ quotient.add_hints(
 
 @_rule(minutes=3, insight="The exponent is a constant here, so it needs no edge.")
 def power(x, n):
-    """Return x to the power n and its local derivative by x, as two floats; n is any real constant.
+    """Return x to the power n and its local derivative by x, as two floats; n is a real constant.
+
+    You are asked only where both are finite real numbers. The power 0 is among them: it is 1 for
+    every x, also for x = 0.
 
     Examples
     --------
     >>> power(2.0, 3)
     (8.0, 12.0)
     """
-    return x**n, n * x ** (n - 1)
+    return x**n, n * x ** (n - 1) if n else 0.0
 
 
 @power.cases
 def _powers():
-    return [case(2.0, 3), case(3.0, 2), case(-1.5, 2), case(0.0, 2), case(5.0, 1), case(4.0, 0.5)]
+    whole = [(2.0, 3), (3.0, 2), (-1.5, 2), (0.0, 2), (5.0, 1), (0.0, 1), (3.0, 0), (0.0, 0)]
+    return [case(x, n) for x, n in [*whole, (4.0, 0.5)]]
 
 
 @power.random_cases
 def _more_powers(random):
     return [case(random.uniform(0.5, 2.0), random.choice([-2, -1, 4, 5]))]
+
+
+@power.mistake(
+    "Right but for one point: x to the power 0 is 1 for every x, so its slope is 0 at x = 0 too. "
+    "There your formula divides by zero."
+)
+def _without_the_power_zero(x, n):
+    return x**n, n * x ** (n - 1)
+
+
+@power.mistake("It is the power 0 that is a case of its own, not the point 0: x has the slope 1 there.")
+def _flat_at_zero(x, n):
+    return x**n, n * x ** (n - 1) if x else 0.0
 
 
 @power.mistake("The exponent comes down as a factor *and* falls by one.")
@@ -260,6 +277,7 @@ def _exponent_lost(x, n):
 power.add_hints(
     "The promise of this notebook is the case n = 2: the derivative of x² is 2x.",
     "For x³ it is 3x². What became of the exponent?",
+    "n = 0 is a case of its own: 0 times x⁻¹ is no number at x = 0.",
 )
 
 
@@ -275,9 +293,9 @@ def drill_local_derivative(random):
                 f"A product passes on a change of one factor times the other factor, d = {d}.",
             ),
             Problem(
-                f"s = c - d with c = {c} and d = {d}. Which number stands on the edge from d to s?",
-                -1,
-                "If d grows by a little, c - d falls by as much, wherever you are.",
+                f"s = c + d with c = {c} and d = {d}. Which number stands on the edge from d to s?",
+                1,
+                "If d grows by a little, c + d grows by as much, wherever you are.",
             ),
             Problem(
                 f"q = c² with c = {c}. Which number stands on the edge from c to q?",
@@ -738,7 +756,7 @@ def drill_adjoint(random):
 
 @exercise(
     minutes=12,
-    insight="Each test isolates one cause: that is how one tests a library, too.",
+    insight="A test is as good as its graph: on e, one of these sweeps gives 2 and 5.",
     next_try="Which of your graphs would find a sweep that forgets the second edge of x * x?",
 )
 def find_fault(sweep):
