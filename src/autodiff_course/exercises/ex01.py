@@ -234,7 +234,9 @@ def _without_the_power_zero(x, n):
     return x**n, n * x ** (n - 1)
 
 
-@power.mistake("It is the power 0 that is a case of its own, not the point 0: x has the slope 1 there.")
+@power.mistake(
+    "It is the power 0 that is a case of its own, not the point 0: x has the slope 1 there."
+)
 def _flat_at_zero(x, n):
     return x**n, n * x ** (n - 1) if x else 0.0
 
