@@ -114,54 +114,58 @@ def _relu(x):
     return (0.0, 0.0) if x <= 0.0 else (x, 1.0)
 
 
+def _power_with_a_scalar(x, y):
+    # With a constant exponent (-2) ** 3 is fine; with a variable one it has no derivative.
+    if x < 0.0:
+        raise ValueError(
+            "with a Scalar as exponent the base must not be negative; give a whole exponent as an "
+            "int"
+        )
+    return _power(x, y)
+
+
+def _apply(operation, rule, operands, values, nodes=slice(None)):
+    """Record the result of a rule, with an edge to each operand in the slice `nodes`."""
+    node = object.__new__(Scalar)  # without the checks of Scalar(...): this value is computed
+    try:
+        # float(): a NumPy float32 would pull the result down to its own precision.
+        node.value, *slopes = rule(*map(float, values))
+    except (ValueError, OverflowError, ZeroDivisionError) as error:
+        shown = f" {operation} ".join(map(repr, values))
+        what = shown if len(values) == 2 else f"{operation} of {shown}"
+        # The last argument: some of Python's own errors begin with an error number.
+        raise type(error)(f"{what}: {error.args[-1]}") from None
+    node.operation, node.operands, node.name = operation, operands, None
+    node.parents, node.local_derivatives = operands[nodes], tuple(slopes[nodes])
+    return node
+
+
 def _unary_operator(operation, rule):
     def operator(self):
-        try:
-            value, slope = rule(self.value)
-        except (ValueError, OverflowError) as error:
-            raise type(error)(f"{operation} of {self.value!r}: {error}") from None
-        return _record(value, operation, (self,), (self,), (slope,))
+        return _apply(operation, rule, (self,), (self.value,))
 
     operator.__doc__ = f"Record {operation} of this number."
     return operator
 
 
-_DOMAIN_ERRORS = (ValueError, OverflowError, ZeroDivisionError)
+def _binary_operators(operation, rule, with_a_scalar=None):
+    """Return the method for ``self op other`` and the one for ``other op self``.
 
-
-def _explained(error, operation, x, y):
-    # The last argument: some of Python's own errors begin with an error number.
-    return type(error)(f"{x!r} {operation} {y!r}: {error.args[-1]}")
-
-
-def _binary_operators(operation, rule):
-    """Return the method for ``self op other`` and the one for ``other op self``."""
+    `with_a_scalar` is the rule where the second operand is no constant, if that is another.
+    """
+    with_a_scalar = with_a_scalar or rule
+    first, second = slice(1), slice(1, 2)
 
     def operator(self, other):
         if isinstance(other, Scalar):
-            try:
-                value, left, right = rule(self.value, other.value)
-            except _DOMAIN_ERRORS as error:
-                raise _explained(error, operation, self.value, other.value) from None
-            both = (self, other)
-            return _record(value, operation, both, both, (left, right))
-        # The first test answers most calls, and faster than the second.
-        if type(other) is float or isinstance(other, Real):
-            try:
-                # float(): a NumPy float32 would pull the result down to its own precision.
-                value, left, _ = rule(self.value, float(other))
-            except _DOMAIN_ERRORS as error:
-                raise _explained(error, operation, self.value, other) from None
-            return _record(value, operation, (self, other), (self,), (left,))
+            return _apply(operation, with_a_scalar, (self, other), (self.value, other.value))
+        if isinstance(other, Real):
+            return _apply(operation, rule, (self, other), (self.value, other), first)
         return NotImplemented
 
     def reflected(self, other):
-        if type(other) is float or isinstance(other, Real):
-            try:
-                value, _, right = rule(float(other), self.value)
-            except _DOMAIN_ERRORS as error:
-                raise _explained(error, operation, other, self.value) from None
-            return _record(value, operation, (other, self), (self,), (right,))
+        if isinstance(other, Real):
+            return _apply(operation, with_a_scalar, (other, self), (other, self.value), second)
         return NotImplemented
 
     return operator, reflected
@@ -254,18 +258,7 @@ class Scalar:
     __sub__, __rsub__ = _binary_operators("-", _subtract)
     __mul__, __rmul__ = _binary_operators("*", _multiply)
     __truediv__, __rtruediv__ = _binary_operators("/", _divide)
-    _pow, _reflected_pow = _binary_operators("**", _power)
-
-    def __pow__(self, exponent):
-        if isinstance(exponent, Scalar):
-            _refuse_negative_base(self.value, exponent)
-        return self._pow(exponent)
-
-    def __rpow__(self, base):
-        if isinstance(base, Real):
-            _refuse_negative_base(base, self)
-        return self._reflected_pow(base)
-
+    __pow__, __rpow__ = _binary_operators("**", _power, _power_with_a_scalar)
     __neg__ = _unary_operator("neg", _negate)
     __abs__ = _unary_operator("abs", _absolute)
     exp = _unary_operator("exp", _exp)
@@ -275,27 +268,6 @@ class Scalar:
     cos = _unary_operator("cos", _cos)
     tanh = _unary_operator("tanh", _tanh)
     relu = _unary_operator("relu", _relu)
-
-
-def _refuse_negative_base(base, exponent):
-    # With a constant exponent (-2) ** 3 is fine; with a variable one it has no derivative.
-    if base < 0:
-        raise ValueError(
-            f"{base!r} ** {exponent.value!r}: with a Scalar as exponent the base must not be "
-            "negative; give a whole exponent as an int"
-        )
-
-
-def _record(value, operation, operands, parents, local_derivatives):
-    # Skips the checks of Scalar(...): what arrives here has been computed, not typed.
-    node = object.__new__(Scalar)
-    node.value = value
-    node.operation = operation
-    node.operands = operands
-    node.parents = parents
-    node.local_derivatives = local_derivatives
-    node.name = None
-    return node
 
 
 class Edge(NamedTuple):
@@ -572,8 +544,7 @@ def gradient(output: Scalar, inputs: Scalar | Sequence[Scalar]) -> float | tuple
     >>> gradient(x * x, x)
     6.0
     """
-    if not isinstance(output, Scalar):
-        raise TypeError(f"output must be a Scalar, got {type(output).__name__}")
+    _require_scalar("output", output)
     wanted = _as_scalars("inputs", inputs)
     # The sweep of reverse_sweep without a record of each step: a test holds the two together.
     order = topological_order(output)
@@ -625,9 +596,8 @@ def count_paths(source: Scalar, target: Scalar) -> int:
 
 
 def _paths_to_each_node(source, target):
-    for argument, node in (("source", source), ("target", target)):
-        if not isinstance(node, Scalar):
-            raise TypeError(f"{argument} must be a Scalar, got {type(node).__name__}")
+    _require_scalar("source", source)
+    _require_scalar("target", target)
     counts = {}
     for node in topological_order(target):
         counts[node] = 1 if node is source else sum(counts[parent] for parent in node.parents)
@@ -676,30 +646,28 @@ def paths(source: Scalar, target: Scalar, limit: int = 1000) -> list[Path]:
             f"there are {counts[target]} paths and limit is {limit}: listing them all is what a "
             "sweep avoids. Use gradient(target, source) for their sum, or count_paths."
         )
-    return list(_walk_back(source, target, counts))
+    # A way is a linked list (last edge, the way to its parent), so that a step costs the same
+    # however long the way is.
+    ways = {}
+    for node in counts:
+        ways[node] = (
+            [()]
+            if node is source
+            else [
+                (Edge(parent, node, position), way)
+                for position, parent in enumerate(node.parents)
+                for way in ways[parent]
+            ]
+        )
+    return [Path(source, _edges_along(way)) for way in ways[target]]
 
 
-def _walk_back(source, target, counts):
-    # From the target towards the source, only through nodes that the source leads to. The edges
-    # walked so far are a linked list (edge, rest): a step costs the same on a path of any length.
-    stack = [(target, None)] if counts[target] else []
-    while stack:
-        node, walked = stack.pop()
-        if node is source:
-            yield Path(source, _unlink(walked))
-            continue
-        for position in reversed(range(len(node.parents))):
-            parent = node.parents[position]
-            if counts[parent]:
-                stack.append((parent, (Edge(parent, node, position), walked)))
-
-
-def _unlink(linked):
-    items = []
-    while linked is not None:
-        item, linked = linked
-        items.append(item)
-    return tuple(items)
+def _edges_along(way):
+    edges = []
+    while way:
+        edge, way = way
+        edges.append(edge)
+    return tuple(reversed(edges))
 
 
 # Operations of each local derivative, by operand, as the rules above compute them.
@@ -716,14 +684,8 @@ _RULE_COSTS = {
 
 
 def _rule_cost(node):
-    costs = _RULE_COSTS.get(node.operation)
-    if costs is None:
-        return 0
-    return sum(
-        cost
-        for cost, operand in zip(costs, node.operands, strict=True)
-        if isinstance(operand, Scalar)
-    )
+    costs = zip(_RULE_COSTS.get(node.operation, ()), node.operands, strict=False)
+    return sum(cost for cost, operand in costs if isinstance(operand, Scalar))
 
 
 def count_operations(output: Scalar) -> OperationCounts:
@@ -752,8 +714,7 @@ def count_operations(output: Scalar) -> OperationCounts:
     >>> counts.operations, counts.edges, counts.reverse_additions
     (3, 5, 1)
     """
-    if not isinstance(output, Scalar):
-        raise TypeError(f"output must be a Scalar, got {type(output).__name__}")
+    _require_scalar("output", output)
     order = topological_order(output)
     edges = sum(len(node.parents) for node in order)
     operations = sum(1 for node in order if node.parents)
@@ -767,6 +728,11 @@ def count_operations(output: Scalar) -> OperationCounts:
         # Every node but the output receives at least one contribution, which needs no addition.
         reverse_additions=edges - (len(order) - 1),
     )
+
+
+def _require_scalar(argument, node):
+    if not isinstance(node, Scalar):
+        raise TypeError(f"{argument} must be a Scalar, got {type(node).__name__}")
 
 
 def _as_scalars(argument, nodes):
