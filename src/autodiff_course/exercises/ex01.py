@@ -161,7 +161,7 @@ quotient.add_hints(
 )
 
 
-@_rule(minutes=3, insight="The exponent is a constant here, so it needs no edge.")
+@_rule(minutes=4, insight="The exponent is a constant here, so it needs no edge.")
 def power(x, n):
     """Return x to the power n and its local derivative by x, as two floats; n is a real constant.
 
