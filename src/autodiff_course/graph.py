@@ -40,14 +40,14 @@ def _apply(operation, rule, operands, values, nodes=slice(None)):
     node = object.__new__(Scalar)  # without the checks of Scalar(...): this value is computed
     try:
         # float(): a NumPy float32 would pull the result down to its own precision.
-        node.value, *slopes = rule(*map(float, values))
+        result = rule(*map(float, values))
     except (ValueError, OverflowError, ZeroDivisionError) as error:
         shown = f" {operation} ".join(map(repr, values))
         what = shown if len(values) == 2 else f"{operation} of {shown}"
         # The last argument: some of Python's own errors begin with an error number.
         raise type(error)(f"{what}: {error.args[-1]}") from None
     node.operation, node.operands, node.name = operation, operands, None
-    node.parents, node.local_derivatives = operands[nodes], tuple(slopes[nodes])
+    node.value, node.parents, node.local_derivatives = result[0], operands[nodes], result[1:][nodes]
     return node
 
 
@@ -70,12 +70,12 @@ def _binary_operators(operation, rule, with_a_scalar=None):
     def operator(self, other):
         if isinstance(other, Scalar):
             return _apply(operation, with_a_scalar, (self, other), (self.value, other.value))
-        if isinstance(other, Real):
+        if type(other) is float or isinstance(other, Real):  # the first is the faster one
             return _apply(operation, rule, (self, other), (self.value, other), first)
         return NotImplemented
 
     def reflected(self, other):
-        if isinstance(other, Real):
+        if type(other) is float or isinstance(other, Real):
             return _apply(operation, with_a_scalar, (other, self), (other, self.value), second)
         return NotImplemented
 
