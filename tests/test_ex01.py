@@ -67,6 +67,10 @@ def test_a_rule_by_differences_is_recognised():
 def test_easy_slips_in_the_rules():
     assert "brackets" in _message(ex01.power, lambda x, n: (x**n, n * x**n - 1))
     assert "square alone" in _message(ex01.power, lambda x, n: (x**n, n * x))
+    plain = _message(ex01.power, lambda x, n: (x**n, n * x ** (n - 1)))
+    assert plain.startswith("Right but for one point")
+    flat = _message(ex01.power, lambda x, n: (x**n, n * x ** (n - 1) if x else 0))
+    assert "not the point 0" in flat
     slip = _message(ex01.quotient, lambda x, y: (x / y, 1 / y, -((x / y) ** 2)))
     assert "square is for y alone" in slip
 

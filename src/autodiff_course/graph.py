@@ -6,7 +6,8 @@ its edges, list or count its paths. Only the standard library is used.
 
 An *edge* runs from an operand (the *parent*) to the result (the *child*) and carries the *local
 derivative* of the result with respect to that operand. Constants are not nodes: the graph of
-``b + 1`` has one edge, from ``b``.
+``b + 1`` has one edge, from ``b``. The sweeps are those of A. Griewank and A. Walther, "Evaluating
+Derivatives", 2nd ed., SIAM, 2008, sections 3.1 and 3.2.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from numbers import Real
 from typing import NamedTuple
+
+from autodiff_course import _rules
 
 __all__ = [
     "Edge",
@@ -32,136 +35,48 @@ __all__ = [
 ]
 
 
-# Local rules: plain floats in; the value and its local derivatives out.
-
-
-def _add(x, y):
-    return x + y, 1.0, 1.0
-
-
-def _subtract(x, y):
-    return x - y, 1.0, -1.0
-
-
-def _multiply(x, y):
-    return x * y, y, x
-
-
-def _divide(x, y):
-    quotient = x / y
-    return quotient, 1.0 / y, -quotient / y
-
-
-def _power(x, n):
-    value = x**n
-    if isinstance(value, complex):
-        raise ValueError("a negative number has no real power with a fractional exponent")
-    by_exponent = value * math.log(x) if x > 0.0 else 0.0 if x == 0.0 else math.nan
-    return value, _power_slope(x, n), by_exponent
-
-
-def _power_slope(x, n):
-    if n == 0:
-        return 0.0
-    if x == 0.0:
-        # Python refuses 0 ** -0.5, and 0 * inf would be NaN where the slope is infinite.
-        return 0.0 if n > 1 else 1.0 if n == 1 else math.inf
+def _apply(operation, rule, operands, values, nodes=slice(None)):
+    """Record the result of a rule, with an edge to each operand in the slice `nodes`."""
+    node = object.__new__(Scalar)  # without the checks of Scalar(...): this value is computed
     try:
-        return n * x ** (n - 1)
-    except OverflowError:
-        # A value near the edge of the range has a slope beyond it; x ** (n - 1) is negative only
-        # for a negative x with a whole, even n.
-        return math.copysign(math.inf, -n if x < 0.0 and n % 2 == 0 else n)
-
-
-def _negate(x):
-    return -x, -1.0
-
-
-def _absolute(x):
-    return abs(x), math.copysign(1.0, x) if x else 0.0
-
-
-def _exp(x):
-    value = math.exp(x)
-    return value, value
-
-
-def _log(x):
-    return math.log(x), 1.0 / x
-
-
-def _sqrt(x):
-    value = math.sqrt(x)
-    return value, 0.5 / value if value else math.inf
-
-
-def _sin(x):
-    return math.sin(x), math.cos(x)
-
-
-def _cos(x):
-    return math.cos(x), -math.sin(x)
-
-
-def _tanh(x):
-    value = math.tanh(x)
-    return value, 1.0 - value * value
-
-
-def _relu(x):
-    # Written so that a NaN stays a NaN, as in torch.
-    return (0.0, 0.0) if x <= 0.0 else (x, 1.0)
+        # float(): a NumPy float32 would pull the result down to its own precision.
+        result = rule(*map(float, values))
+    except (ValueError, OverflowError, ZeroDivisionError) as error:
+        shown = f" {operation} ".join(map(repr, values))
+        what = shown if len(values) == 2 else f"{operation} of {shown}"
+        # The last argument: some of Python's own errors begin with an error number.
+        raise type(error)(f"{what}: {error.args[-1]}") from None
+    node.operation, node.operands, node.name = operation, operands, None
+    node.value, node.parents, node.local_derivatives = result[0], operands[nodes], result[1:][nodes]
+    return node
 
 
 def _unary_operator(operation, rule):
     def operator(self):
-        try:
-            value, slope = rule(self.value)
-        except (ValueError, OverflowError) as error:
-            raise type(error)(f"{operation} of {self.value!r}: {error}") from None
-        return _record(value, operation, (self,), (self,), (slope,))
+        return _apply(operation, rule, (self,), (self.value,))
 
     operator.__doc__ = f"Record {operation} of this number."
     return operator
 
 
-_DOMAIN_ERRORS = (ValueError, OverflowError, ZeroDivisionError)
+def _binary_operators(operation, rule, with_a_scalar=None):
+    """Return the method for ``self op other`` and the one for ``other op self``.
 
-
-def _explained(error, operation, x, y):
-    # The last argument: some of Python's own errors begin with an error number.
-    return type(error)(f"{x!r} {operation} {y!r}: {error.args[-1]}")
-
-
-def _binary_operators(operation, rule):
-    """Return the method for ``self op other`` and the one for ``other op self``."""
+    `with_a_scalar` is the rule where the second operand is no constant, if that is another.
+    """
+    with_a_scalar = with_a_scalar or rule
+    first, second = slice(1), slice(1, 2)
 
     def operator(self, other):
         if isinstance(other, Scalar):
-            try:
-                value, left, right = rule(self.value, other.value)
-            except _DOMAIN_ERRORS as error:
-                raise _explained(error, operation, self.value, other.value) from None
-            both = (self, other)
-            return _record(value, operation, both, both, (left, right))
-        # The first test answers most calls, and faster than the second.
-        if type(other) is float or isinstance(other, Real):
-            try:
-                # float(): a NumPy float32 would pull the result down to its own precision.
-                value, left, _ = rule(self.value, float(other))
-            except _DOMAIN_ERRORS as error:
-                raise _explained(error, operation, self.value, other) from None
-            return _record(value, operation, (self, other), (self,), (left,))
+            return _apply(operation, with_a_scalar, (self, other), (self.value, other.value))
+        if type(other) is float or isinstance(other, Real):  # the first is the faster one
+            return _apply(operation, rule, (self, other), (self.value, other), first)
         return NotImplemented
 
     def reflected(self, other):
         if type(other) is float or isinstance(other, Real):
-            try:
-                value, _, right = rule(float(other), self.value)
-            except _DOMAIN_ERRORS as error:
-                raise _explained(error, operation, other, self.value) from None
-            return _record(value, operation, (other, self), (self,), (right,))
+            return _apply(operation, with_a_scalar, (other, self), (other, self.value), second)
         return NotImplemented
 
     return operator, reflected
@@ -250,52 +165,20 @@ class Scalar:
         operation = f", operation={self.operation!r}" if self.operation else ""
         return f"Scalar({self.value!r}{name}{operation})"
 
-    __add__, __radd__ = _binary_operators("+", _add)
-    __sub__, __rsub__ = _binary_operators("-", _subtract)
-    __mul__, __rmul__ = _binary_operators("*", _multiply)
-    __truediv__, __rtruediv__ = _binary_operators("/", _divide)
-    _pow, _reflected_pow = _binary_operators("**", _power)
-
-    def __pow__(self, exponent):
-        if isinstance(exponent, Scalar):
-            _refuse_negative_base(self.value, exponent)
-        return self._pow(exponent)
-
-    def __rpow__(self, base):
-        if isinstance(base, Real):
-            _refuse_negative_base(base, self)
-        return self._reflected_pow(base)
-
-    __neg__ = _unary_operator("neg", _negate)
-    __abs__ = _unary_operator("abs", _absolute)
-    exp = _unary_operator("exp", _exp)
-    log = _unary_operator("log", _log)
-    sqrt = _unary_operator("sqrt", _sqrt)
-    sin = _unary_operator("sin", _sin)
-    cos = _unary_operator("cos", _cos)
-    tanh = _unary_operator("tanh", _tanh)
-    relu = _unary_operator("relu", _relu)
-
-
-def _refuse_negative_base(base, exponent):
-    # With a constant exponent (-2) ** 3 is fine; with a variable one it has no derivative.
-    if base < 0:
-        raise ValueError(
-            f"{base!r} ** {exponent.value!r}: with a Scalar as exponent the base must not be "
-            "negative; give a whole exponent as an int"
-        )
-
-
-def _record(value, operation, operands, parents, local_derivatives):
-    # Skips the checks of Scalar(...): what arrives here has been computed, not typed.
-    node = object.__new__(Scalar)
-    node.value = value
-    node.operation = operation
-    node.operands = operands
-    node.parents = parents
-    node.local_derivatives = local_derivatives
-    node.name = None
-    return node
+    __add__, __radd__ = _binary_operators("+", _rules.add)
+    __sub__, __rsub__ = _binary_operators("-", _rules.subtract)
+    __mul__, __rmul__ = _binary_operators("*", _rules.multiply)
+    __truediv__, __rtruediv__ = _binary_operators("/", _rules.divide)
+    __pow__, __rpow__ = _binary_operators("**", _rules.power, _rules.power_with_a_scalar)
+    __neg__ = _unary_operator("neg", _rules.negate)
+    __abs__ = _unary_operator("abs", _rules.absolute)
+    exp = _unary_operator("exp", _rules.exp)
+    log = _unary_operator("log", _rules.log)
+    sqrt = _unary_operator("sqrt", _rules.sqrt)
+    sin = _unary_operator("sin", _rules.sin)
+    cos = _unary_operator("cos", _rules.cos)
+    tanh = _unary_operator("tanh", _rules.tanh)
+    relu = _unary_operator("relu", _rules.relu)
 
 
 class Edge(NamedTuple):
@@ -385,24 +268,17 @@ class OperationCounts(NamedTuple):
 def topological_order(output: Scalar | Sequence[Scalar]) -> list[Scalar]:
     """List every node that `output` depends on, parents before children.
 
+    Visits each edge once. Nothing recurses, so a chain of any length works.
+
     Parameters
     ----------
     output : Scalar or sequence of Scalar
-        One output, or several of one graph.
+        One output, or several of one graph; a TypeError otherwise.
 
     Returns
     -------
     list of Scalar
         Each node once, in an order that depends only on how the graph was built.
-
-    Raises
-    ------
-    TypeError
-        If `output` is neither a Scalar nor a sequence of them.
-
-    Notes
-    -----
-    Visits each edge once. Nothing recurses, so a chain of any length works.
 
     Examples
     --------
@@ -431,14 +307,16 @@ def forward_sweep(
 ) -> Iterator[Step]:
     """Carry the tangent of one input forward, edge by edge, to the output.
 
+    One sweep costs one multiplication per edge (see `count_operations`) and gives the derivative of
+    *every* node with respect to *one* direction.
+
     Parameters
     ----------
     output : Scalar or sequence of Scalar
         Where to stop: every node that these depend on is visited.
     wrt : Scalar or mapping of Scalar to float
         The input to differentiate with respect to (its tangent is seeded with 1), or a direction:
-        the seeds of several inputs at once. An intermediate node may be seeded too; it is then
-        treated as an input.
+        the seeds of several inputs at once. A seeded intermediate node is treated as an input.
 
     Yields
     ------
@@ -449,16 +327,7 @@ def forward_sweep(
     Raises
     ------
     TypeError
-        If `output` or `wrt` is not made of Scalars.
-
-    Notes
-    -----
-    One sweep costs one multiplication per edge and gives the derivative of *every* node with
-    respect to *one* direction; see `count_operations`.
-
-    References
-    ----------
-    A. Griewank and A. Walther, "Evaluating Derivatives", 2nd ed., SIAM, 2008, section 3.1.
+        If `output` or `wrt` is not made of Scalars; at once, not at the first step.
 
     Examples
     --------
@@ -491,6 +360,9 @@ def _forward_steps(order, seeds):
 def reverse_sweep(output: Scalar | Mapping[Scalar, float]) -> Iterator[Step]:
     """Carry the adjoint of the output backward, edge by edge, to every input.
 
+    One sweep costs one multiplication per edge (see `count_operations`) and gives the derivative of
+    *one* output with respect to *every* node.
+
     Parameters
     ----------
     output : Scalar or mapping of Scalar to float
@@ -500,22 +372,13 @@ def reverse_sweep(output: Scalar | Mapping[Scalar, float]) -> Iterator[Step]:
     Yields
     ------
     Step
-        One per seed, then one per edge, against topological order. A node holds its adjoint, the
-        derivative of the output with respect to it, once all edges out of it have been visited.
+        One per seed, then one per edge, against topological order. A node holds its adjoint once
+        all edges out of it have been visited.
 
     Raises
     ------
     TypeError
-        If `output` is not made of Scalars.
-
-    Notes
-    -----
-    One sweep costs one multiplication per edge and gives the derivative of *one* output with
-    respect to *every* node; see `count_operations`.
-
-    References
-    ----------
-    A. Griewank and A. Walther, "Evaluating Derivatives", 2nd ed., SIAM, 2008, section 3.2.
+        If `output` is not made of Scalars; at once, not at the first step.
 
     Examples
     --------
@@ -549,22 +412,13 @@ def gradient(output: Scalar, inputs: Scalar | Sequence[Scalar]) -> float | tuple
     output : Scalar
         The node to differentiate.
     inputs : Scalar or sequence of Scalar
-        The nodes to differentiate with respect to. Where `output` does not depend on one of them,
-        its derivative is 0.
+        The nodes to differentiate with respect to, however many; a TypeError for anything else.
 
     Returns
     -------
     float or tuple of float
-        A float for a single Scalar, else one float per input, in order.
-
-    Raises
-    ------
-    TypeError
-        If `output` or `inputs` is not made of Scalars.
-
-    Notes
-    -----
-    Costs one reverse sweep, whatever the number of inputs.
+        A float for a single Scalar, else one float per input, in order; 0 for an input on which
+        `output` does not depend.
 
     Examples
     --------
@@ -572,8 +426,7 @@ def gradient(output: Scalar, inputs: Scalar | Sequence[Scalar]) -> float | tuple
     >>> gradient(x * x, x)
     6.0
     """
-    if not isinstance(output, Scalar):
-        raise TypeError(f"output must be a Scalar, got {type(output).__name__}")
+    _require_scalar("output", output)
     wanted = _as_scalars("inputs", inputs)
     # The sweep of reverse_sweep without a record of each step: a test holds the two together.
     order = topological_order(output)
@@ -590,27 +443,18 @@ def gradient(output: Scalar, inputs: Scalar | Sequence[Scalar]) -> float | tuple
 
 
 def count_paths(source: Scalar, target: Scalar) -> int:
-    """Count the paths from `source` to `target` without listing them.
+    """Count the paths from `source` to `target` by one sweep, without listing them.
 
     Parameters
     ----------
     source, target : Scalar
-        Where the paths start and end.
+        Where the paths start and end; a TypeError for anything else.
 
     Returns
     -------
     int
         Exact, however large; 1 when the two are the same node, 0 when `target` does not depend on
         `source`.
-
-    Raises
-    ------
-    TypeError
-        If `source` or `target` is not a Scalar.
-
-    Notes
-    -----
-    One sweep: the number of paths to a node is the sum of the numbers of paths to its parents.
 
     Examples
     --------
@@ -625,9 +469,8 @@ def count_paths(source: Scalar, target: Scalar) -> int:
 
 
 def _paths_to_each_node(source, target):
-    for argument, node in (("source", source), ("target", target)):
-        if not isinstance(node, Scalar):
-            raise TypeError(f"{argument} must be a Scalar, got {type(node).__name__}")
+    _require_scalar("source", source)
+    _require_scalar("target", target)
     counts = {}
     for node in topological_order(target):
         counts[node] = 1 if node is source else sum(counts[parent] for parent in node.parents)
@@ -637,7 +480,8 @@ def _paths_to_each_node(source, target):
 def paths(source: Scalar, target: Scalar, limit: int = 1000) -> list[Path]:
     """List every path from `source` to `target`.
 
-    The derivative of `target` with respect to `source` is the sum of the products along them.
+    The derivative of `target` with respect to `source` is the sum of the products along them. The
+    cost is the total length of all paths, which can grow exponentially with the graph.
 
     Parameters
     ----------
@@ -658,10 +502,6 @@ def paths(source: Scalar, target: Scalar, limit: int = 1000) -> list[Path]:
     ValueError
         If there are more than `limit` paths. They are counted first, so the answer is immediate.
 
-    Notes
-    -----
-    Costs the total length of all paths, which can grow exponentially with the graph.
-
     Examples
     --------
     >>> a, b = Scalar(2.0), Scalar(1.0)
@@ -676,74 +516,50 @@ def paths(source: Scalar, target: Scalar, limit: int = 1000) -> list[Path]:
             f"there are {counts[target]} paths and limit is {limit}: listing them all is what a "
             "sweep avoids. Use gradient(target, source) for their sum, or count_paths."
         )
-    return list(_walk_back(source, target, counts))
+    # A way is a linked list (last edge, the way to its parent), so that a step costs the same
+    # however long the way is.
+    ways = {}
+    for node in counts:
+        ways[node] = (
+            [()]
+            if node is source
+            else [
+                (Edge(parent, node, position), way)
+                for position, parent in enumerate(node.parents)
+                for way in ways[parent]
+            ]
+        )
+    return [Path(source, _edges_along(way)) for way in ways[target]]
 
 
-def _walk_back(source, target, counts):
-    # From the target towards the source, only through nodes that the source leads to. The edges
-    # walked so far are a linked list (edge, rest): a step costs the same on a path of any length.
-    stack = [(target, None)] if counts[target] else []
-    while stack:
-        node, walked = stack.pop()
-        if node is source:
-            yield Path(source, _unlink(walked))
-            continue
-        for position in reversed(range(len(node.parents))):
-            parent = node.parents[position]
-            if counts[parent]:
-                stack.append((parent, (Edge(parent, node, position), walked)))
-
-
-def _unlink(linked):
-    items = []
-    while linked is not None:
-        item, linked = linked
-        items.append(item)
-    return tuple(items)
-
-
-# Operations of each local derivative, by operand, as the rules above compute them.
-_RULE_COSTS = {
-    "/": (1, 2),
-    "**": (3, 2),
-    "abs": (1,),
-    "log": (1,),
-    "sqrt": (1,),
-    "sin": (1,),
-    "cos": (2,),
-    "tanh": (2,),
-}
+def _edges_along(way):
+    edges = []
+    while way:
+        edge, way = way
+        edges.append(edge)
+    return tuple(reversed(edges))
 
 
 def _rule_cost(node):
-    costs = _RULE_COSTS.get(node.operation)
-    if costs is None:
-        return 0
-    return sum(
-        cost
-        for cost, operand in zip(costs, node.operands, strict=True)
-        if isinstance(operand, Scalar)
-    )
+    costs = zip(_rules.COSTS.get(node.operation, ()), node.operands, strict=False)
+    return sum(cost for cost, operand in costs if isinstance(operand, Scalar))
 
 
 def count_operations(output: Scalar) -> OperationCounts:
     """Count what evaluating `output` and one sweep in either direction cost.
 
+    The function, its local rules and one sweep together are what a derivative costs; a constant
+    costs nothing.
+
     Parameters
     ----------
     output : Scalar
-        The output of the graph.
+        The output of the graph; a TypeError for anything else.
 
     Returns
     -------
     OperationCounts
-        Exact counts. The function, its local rules and one sweep together are what a derivative
-        costs; a constant costs nothing.
-
-    Raises
-    ------
-    TypeError
-        If `output` is not a Scalar.
+        Exact counts.
 
     Examples
     --------
@@ -752,8 +568,7 @@ def count_operations(output: Scalar) -> OperationCounts:
     >>> counts.operations, counts.edges, counts.reverse_additions
     (3, 5, 1)
     """
-    if not isinstance(output, Scalar):
-        raise TypeError(f"output must be a Scalar, got {type(output).__name__}")
+    _require_scalar("output", output)
     order = topological_order(output)
     edges = sum(len(node.parents) for node in order)
     operations = sum(1 for node in order if node.parents)
@@ -767,6 +582,11 @@ def count_operations(output: Scalar) -> OperationCounts:
         # Every node but the output receives at least one contribution, which needs no addition.
         reverse_additions=edges - (len(order) - 1),
     )
+
+
+def _require_scalar(argument, node):
+    if not isinstance(node, Scalar):
+        raise TypeError(f"{argument} must be a Scalar, got {type(node).__name__}")
 
 
 def _as_scalars(argument, nodes):

@@ -9,12 +9,12 @@ import math
 from dataclasses import replace
 from numbers import Integral
 
+from . import _wrong01 as wrong
 from .drills import Problem, drill
 from .framework import Exercise, case, exercise
 from .graphs01 import (
     Node,
     Slope,
-    add_along,
     complaint_about_order,
     counted,
     e_graph,
@@ -47,7 +47,6 @@ __all__ = [
     "topological_order",
 ]
 
-# What the notebook shows of `find_fault`: four sweeps, each with one fault.
 #: Reverse sweeps with one fault each, by name: for `find_fault`.
 faulty_sweeps = {"A": hurries, "B": overwrites, "C": forgets_the_seed, "D": walks_forward}
 
@@ -106,30 +105,17 @@ def _more_angles(random):
     return [case(random.uniform(-5.0, 5.0))]
 
 
-@sine.mistake("The sign is wrong: the sine rises at 0, so its slope there is +1.")
-def _minus_cosine(x):
-    return math.sin(x), -math.cos(x)
-
-
-@sine.mistake("The two are swapped: the value comes first, its derivative second.")
-def _slope_first(x):
-    return math.cos(x), math.sin(x)
-
-
-@sine.mistake("That is the rule of the cosine.")
-def _cosine(x):
-    return math.cos(x), -math.sin(x)
-
-
-@sine.mistake("`math.sin` takes radians, and so does the derivative: nothing is to be converted.")
-def _degrees(x):
-    return math.sin(math.radians(x)), math.cos(math.radians(x))
-
-
-@sine.mistake("The derivative of the sine is not the sine.")
-def _sine_twice(x):
-    return math.sin(x), math.sin(x)
-
+sine.mistake("The sign is wrong: the sine rises at 0, so its slope there is +1.")(
+    wrong.minus_cosine
+)
+sine.mistake("The two are swapped: the value comes first, its derivative second.")(
+    wrong.slope_first
+)
+sine.mistake("That is the rule of the cosine.")(wrong.cosine)
+sine.mistake("`math.sin` takes radians, and so does the derivative: nothing is to be converted.")(
+    wrong.degrees
+)
+sine.mistake("The derivative of the sine is not the sine.")(wrong.sine_twice)
 
 sine.add_hints(
     "What is the slope of the sine at 0, where it rises at 45 degrees, and at its top?",
@@ -159,40 +145,15 @@ def _more_quotients(random):
     return [case(random.uniform(-3.0, 3.0), random.uniform(0.5, 3.0))]
 
 
-@quotient.mistake("The minus sign is lost: x / y shrinks when a positive y grows.")
-def _no_minus(x, y):
-    return x / y, 1 / y, x / y**2
-
-
-@quotient.mistake("The last two are swapped: the derivative with respect to x comes first.")
-def _y_first(x, y):
-    return x / y, -x / y**2, 1 / y
-
-
-@quotient.mistake("The square is lost: 1 / y has the derivative -1 / y².")
-def _no_square(x, y):
-    return x / y, 1 / y, -x / y
-
-
-@quotient.mistake("Those are the local derivatives of the product x·y.")
-def _of_the_product(x, y):
-    return x / y, y, x
-
-
-@quotient.mistake("The factor x is lost: x / y is x times 1 / y.")
-def _no_factor(x, y):
-    return x / y, 1 / y, -1 / y**2
-
-
-@quotient.mistake("The value itself comes first, then the two local derivatives.")
-def _no_value(x, y):
-    return 1 / y, -x / y**2
-
-
-@quotient.mistake("The square is for y alone: -x / y**2, not -(x / y)**2.")
-def _square_of_all(x, y):
-    return x / y, 1 / y, -((x / y) ** 2)
-
+quotient.mistake("The minus sign is lost: x / y shrinks when a positive y grows.")(wrong.no_minus)
+quotient.mistake("The last two are swapped: the derivative with respect to x comes first.")(
+    wrong.y_first
+)
+quotient.mistake("The square is lost: 1 / y has the derivative -1 / y².")(wrong.no_square)
+quotient.mistake("Those are the local derivatives of the product x·y.")(wrong.of_the_product)
+quotient.mistake("The factor x is lost: x / y is x times 1 / y.")(wrong.no_factor)
+quotient.mistake("The value itself comes first, then the two local derivatives.")(wrong.no_value)
+quotient.mistake("The square is for y alone: -x / y**2, not -(x / y)**2.")(wrong.square_of_all)
 
 quotient.add_hints(
     "Hold y fixed: x / y is then x times a constant.",
@@ -200,21 +161,25 @@ quotient.add_hints(
 )
 
 
-@_rule(minutes=3, insight="The exponent is a constant here, so it needs no edge.")
+@_rule(minutes=4, insight="The exponent is a constant here, so it needs no edge.")
 def power(x, n):
-    """Return x to the power n and its local derivative by x, as two floats; n is any real constant.
+    """Return x to the power n and its local derivative by x, as two floats; n is a real constant.
+
+    You are asked only where both are finite real numbers. The power 0 is among them: it is 1 for
+    every x, also for x = 0.
 
     Examples
     --------
     >>> power(2.0, 3)
     (8.0, 12.0)
     """
-    return x**n, n * x ** (n - 1)
+    return x**n, n * x ** (n - 1) if n else 0.0
 
 
 @power.cases
 def _powers():
-    return [case(2.0, 3), case(3.0, 2), case(-1.5, 2), case(0.0, 2), case(5.0, 1), case(4.0, 0.5)]
+    whole = [(2.0, 3), (3.0, 2), (-1.5, 2), (0.0, 2), (5.0, 1), (0.0, 1), (3.0, 0), (0.0, 0)]
+    return [case(x, n) for x, n in [*whole, (4.0, 0.5)]]
 
 
 @power.random_cases
@@ -222,44 +187,29 @@ def _more_powers(random):
     return [case(random.uniform(0.5, 2.0), random.choice([-2, -1, 4, 5]))]
 
 
-@power.mistake("The exponent comes down as a factor *and* falls by one.")
-def _exponent_stays(x, n):
-    return x**n, n * x**n
-
-
-@power.mistake("The factor n is lost: the exponent comes down as a factor.")
-def _factor_lost(x, n):
-    return x**n, x ** (n - 1)
-
-
-@power.mistake("That is right for a square alone: the exponent is n.")
-def _always_a_square(x, n):
-    return x**n, 2 * x
-
-
-@power.mistake("n is a constant: only the derivative by x is asked, not the one by n.")
-def _by_the_exponent(x, n):
-    return x**n, x**n * math.log(abs(x) or 1.0)
-
-
-@power.mistake("The value itself comes first, then the local derivative.")
-def _slope_alone(x, n):
-    return n * x ** (n - 1)
-
-
-@power.mistake("Python reads x**n-1 as (x**n) - 1. Put the exponent in brackets: x ** (n - 1).")
-def _without_brackets(x, n):
-    return x**n, n * x**n - 1
-
-
-@power.mistake("That is right for a square alone: x keeps the exponent n - 1.")
-def _exponent_lost(x, n):
-    return x**n, n * x
-
+power.mistake(
+    "Right but for one point: x to the power 0 is 1 for every x, so its slope is 0 at x = 0 too. "
+    "There your formula divides by zero."
+)(wrong.without_the_power_zero)
+power.mistake(
+    "It is the power 0 that is a case of its own, not the point 0: x has the slope 1 there."
+)(wrong.flat_at_zero)
+power.mistake("The exponent comes down as a factor *and* falls by one.")(wrong.exponent_stays)
+power.mistake("The factor n is lost: the exponent comes down as a factor.")(wrong.factor_lost)
+power.mistake("That is right for a square alone: the exponent is n.")(wrong.always_a_square)
+power.mistake("n is a constant: only the derivative by x is asked, not the one by n.")(
+    wrong.by_the_exponent
+)
+power.mistake("The value itself comes first, then the local derivative.")(wrong.slope_alone)
+power.mistake("Python reads x**n-1 as (x**n) - 1. Put the exponent in brackets: x ** (n - 1).")(
+    wrong.without_brackets
+)
+power.mistake("That is right for a square alone: x keeps the exponent n - 1.")(wrong.exponent_lost)
 
 power.add_hints(
     "The promise of this notebook is the case n = 2: the derivative of x² is 2x.",
     "For x³ it is 3x². What became of the exponent?",
+    "n = 0 is a case of its own: 0 times x⁻¹ is no number at x = 0.",
 )
 
 
@@ -275,9 +225,9 @@ def drill_local_derivative(random):
                 f"A product passes on a change of one factor times the other factor, d = {d}.",
             ),
             Problem(
-                f"s = c - d with c = {c} and d = {d}. Which number stands on the edge from d to s?",
-                -1,
-                "If d grows by a little, c - d falls by as much, wherever you are.",
+                f"s = c + d with c = {c} and d = {d}. Which number stands on the edge from d to s?",
+                1,
+                "If d grows by a little, c + d grows by as much, wherever you are.",
             ),
             Problem(
                 f"q = c² with c = {c}. Which number stands on the edge from c to q?",
@@ -323,53 +273,30 @@ def _lists_of_paths():
     ]
 
 
-@sum_over_paths.mistake(
+sum_over_paths.mistake(
     "Only the last path is left. Does the derivative get `=` where it needs `+=`?"
+)(wrong.last_path)
+sum_over_paths.mistake("Only the first path counts. Does the loop over the paths return too soon?")(
+    wrong.first_path
 )
-def _last_path(paths):
-    return math.prod(paths[-1]) if paths else 0.0
-
-
-@sum_over_paths.mistake("Only the first path counts. Does the loop over the paths return too soon?")
-def _first_path(paths):
-    return math.prod(paths[0]) if paths else 0.0
-
-
-@sum_over_paths.mistake("It is the other way round: multiply along a path, add over the paths.")
-def _add_along(paths):
-    return math.prod(sum(path) for path in paths)
-
-
-@sum_over_paths.mistake("The paths are multiplied with each other too. Add over the paths.")
-def _product_of_all(paths):
-    return math.prod(math.prod(path) for path in paths)
-
-
-@sum_over_paths.mistake("Along a path the local derivatives are multiplied, not added.")
-def _sum_of_all(paths):
-    return sum(sum(path) for path in paths)
-
-
-@sum_over_paths.mistake("The product goes on from one path to the next. Start each path with 1.")
-def _product_not_reset(paths):
-    derivative, product = 0.0, 1.0
-    for path in paths:
-        product *= math.prod(path)
-        derivative += product
-    return derivative
-
-
-@sum_over_paths.mistake("Everything is 0. A product has to start with 1, not with 0.")
-def _product_from_zero(paths):
-    return 0.0
-
-
-@sum_over_paths.mistake(
+sum_over_paths.mistake("It is the other way round: multiply along a path, add over the paths.")(
+    wrong.adds_along
+)
+sum_over_paths.mistake("The paths are multiplied with each other too. Add over the paths.")(
+    wrong.product_of_all
+)
+sum_over_paths.mistake("Along a path the local derivatives are multiplied, not added.")(
+    wrong.sum_of_all
+)
+sum_over_paths.mistake("The product goes on from one path to the next. Start each path with 1.")(
+    wrong.product_not_reset
+)
+sum_over_paths.mistake("Everything is 0. A product has to start with 1, not with 0.")(
+    wrong.product_from_zero
+)
+sum_over_paths.mistake(
     "Only the last edge of each path counts. Does the product get `=` where it needs `*=`?"
-)
-def _last_edge(paths):
-    return sum(path[-1] if path else 1.0 for path in paths)
-
+)(wrong.last_edge)
 
 sum_over_paths.add_hints(
     "Two loops: the outer one over the paths, the inner one along a path.",
@@ -414,30 +341,19 @@ def _chains():
     ]
 
 
-@factored.mistake("It is the other way round: add within a stage, multiply over the stages.")
-def _multiply_within(stages):
-    return sum(math.prod(stage) for stage in stages)
-
-
-@factored.mistake("The numbers are all added. A path goes through every stage: multiply these.")
-def _add_everything(stages):
-    return sum(map(sum, stages))
-
-
-@factored.mistake("The numbers are all multiplied. A path takes *one* edge of each stage.")
-def _multiply_everything(stages):
-    return math.prod(map(math.prod, stages))
-
-
-@factored.mistake("That is the number of paths. What does each of them contribute?")
-def _number_of_paths(stages):
-    return math.prod(map(len, stages))
-
-
-@factored.mistake("Everything is 0. A product has to start with 1, not with 0.")
-def _from_zero(stages):
-    return 0.0
-
+factored.mistake("It is the other way round: add within a stage, multiply over the stages.")(
+    wrong.multiply_within
+)
+factored.mistake("The numbers are all added. A path goes through every stage: multiply these.")(
+    wrong.add_everything
+)
+factored.mistake("The numbers are all multiplied. A path takes *one* edge of each stage.")(
+    wrong.multiply_everything
+)
+factored.mistake("That is the number of paths. What does each of them contribute?")(
+    wrong.number_of_paths
+)
+factored.mistake("Everything is 0. A product has to start with 1, not with 0.")(wrong.from_zero)
 
 factored.add_hints(
     "At the node between two stages all paths meet. What has come together there?",
@@ -537,46 +453,22 @@ def _more_outputs(random):
     return [case(random_graph(random)[-1], label="a random graph")]
 
 
-def _in_preorder(output):
-    order, stack = [], [output]
-    while stack:
-        node = stack.pop()
-        if node not in order:
-            order.append(node)
-            stack += [operand for operand, _ in node.edges]
-    return order
-
-
 @topological_order.mistake("The order is turned round: the output comes last.")
 def _output_first(output):
     return topological_order.reference(output)[::-1]
 
 
-@topological_order.mistake(
+topological_order.mistake(
     "To turn round the order in which a walk from the output *meets* the nodes is not enough. "
     "Append a node once all its operands are in the list."
+)(wrong.preorder_reversed)
+topological_order.mistake("A node is appended before its operands are. First visit these.")(
+    wrong.preorder
 )
-def _preorder_reversed(output):
-    return _in_preorder(output)[::-1]
-
-
-@topological_order.mistake("A node is appended before its operands are. First visit these.")
-def _preorder(output):
-    return _in_preorder(output)
-
-
-@topological_order.mistake(
+topological_order.mistake(
     "Nearest to the output first, then turned round: a node can be near by one edge and far by "
     "another. Append a node once all its operands are in the list."
-)
-def _by_distance(output):
-    order, queue = [], [output]
-    while queue:
-        node = queue.pop(0)
-        if node not in order:
-            order.append(node)
-            queue += [operand for operand, _ in node.edges]
-    return order[::-1]
+)(wrong.by_distance)
 
 
 @topological_order.mistake("The output itself belongs to the list too.")
@@ -662,57 +554,25 @@ def _one_product_for_each_edge(call):
     return products <= sum(len(node.edges) for node in call.given[0])
 
 
-@reverse_sweep.mistake("What arrived first is lost: an adjoint gets `=` where it needs `+=`.")
-def _overwrites(order):
-    return overwrites(order)
-
-
-@reverse_sweep.mistake("Every adjoint is 0: nobody gave the output its 1.")
-def _no_seed(order):
-    return forgets_the_seed(order)
-
-
-@reverse_sweep.mistake(
+reverse_sweep.mistake("What arrived first is lost: an adjoint gets `=` where it needs `+=`.")(
+    overwrites
+)
+reverse_sweep.mistake("Every adjoint is 0: nobody gave the output its 1.")(forgets_the_seed)
+reverse_sweep.mistake(
     "Only the output has sent something on. Either the loop begins at the wrong end of `order`, or "
     "it returns too soon."
+)(walks_forward)
+reverse_sweep.mistake("That counts the paths: the local derivatives are missing.")(
+    wrong.without_slopes
 )
-def _forward(order):
-    return walks_forward(order)
-
-
-@reverse_sweep.mistake("That counts the paths: the local derivatives are missing.")
-def _without_slopes(order):
-    return add_along(order, lambda adjoint, slope: adjoint)
-
-
-@reverse_sweep.mistake("The sender's adjoint is missing: only the local derivative arrives.")
-def _without_adjoints(order):
-    return add_along(order, lambda adjoint, slope: slope)
-
-
-@reverse_sweep.mistake("Adjoint and local derivative are added. Multiply them.")
-def _added(order):
-    return add_along(order, lambda adjoint, slope: adjoint + slope)
-
-
-@reverse_sweep.mistake("An operation that uses a number twice, as x * x, has two edges to it.")
-def _one_edge_per_operand(order):
-    adjoint = dict.fromkeys(order, 0.0)
-    adjoint[order[-1]] = 1.0
-    for node in reversed(order):
-        for operand, slope in dict(node.edges).items():
-            adjoint[operand] += adjoint[node] * slope
-    return adjoint
-
-
-@reverse_sweep.mistake("That starts with 1 everywhere. Only the output starts with 1.")
-def _ones(order):
-    adjoint = dict.fromkeys(order, 1.0)
-    for node in reversed(order):
-        for operand, slope in node.edges:
-            adjoint[operand] += adjoint[node] * slope
-    return adjoint
-
+reverse_sweep.mistake("The sender's adjoint is missing: only the local derivative arrives.")(
+    wrong.without_adjoints
+)
+reverse_sweep.mistake("Adjoint and local derivative are added. Multiply them.")(wrong.added)
+reverse_sweep.mistake("An operation that uses a number twice, as x * x, has two edges to it.")(
+    wrong.one_edge_per_operand
+)
+reverse_sweep.mistake("That starts with 1 everywhere. Only the output starts with 1.")(wrong.ones)
 
 reverse_sweep.add_hints(
     "Give every node an adjoint of 0 first, and the output 1.",
@@ -738,7 +598,7 @@ def drill_adjoint(random):
 
 @exercise(
     minutes=12,
-    insight="Each test isolates one cause: that is how one tests a library, too.",
+    insight="A test is as good as its graph: on e, one of these sweeps gives 2 and 5.",
     next_try="Which of your graphs would find a sweep that forgets the second edge of x * x?",
 )
 def find_fault(sweep):
@@ -782,51 +642,20 @@ def _what_it_leaves(sweep):
     )
 
 
-@find_fault.mistake("A graph in which no number is used twice cannot tell `=` from `+=`.")
-def _chain_alone(sweep):
-    x = Node(3.0)
-    y = x * 2.0
-    z = y * 5.0
-    adjoint = sweep([x, y, z])
-    if adjoint[z] != 1.0:
-        return "no seed"
-    return "right" if adjoint[x] == 10.0 else "wrong order"
-
-
-@find_fault.mistake(
+find_fault.mistake("A graph in which no number is used twice cannot tell `=` from `+=`.")(
+    wrong.chain_alone
+)
+find_fault.mistake(
     "On e = (a + b)(b + 1) even a sweep that hurries is right by luck: b, the only node that is "
     "used twice, sends nothing on. Find a graph in which a node can send too early."
-)
-def _e_alone(sweep):
-    a, b = Node(2.0), Node(1.0)
-    c, d = a + b, b + 1.0
-    e = c * d
-    adjoint = sweep([a, b, c, d, e])
-    if adjoint[e] != 1.0:
-        return "no seed"
-    if adjoint[b] == 5.0:
-        return "right"
-    return "overwrites" if adjoint[b] else "wrong order"
-
-
-@find_fault.mistake(
+)(wrong.e_alone)
+find_fault.mistake(
     "Zeros at the inputs have two causes: an output without its 1, or nodes that send before "
     "anything has arrived, as in sweep D. Look at the adjoint of the output itself."
+)(wrong.zeros_mean_no_seed)
+find_fault.mistake("Not all sweeps are right: try one on a graph whose adjoints you know.")(
+    wrong.trusting
 )
-def _zeros_mean_no_seed(sweep):
-    x = Node(3.0)
-    y = x * x
-    w = y * y
-    adjoint = sweep([x, y, w, y + w])[x]
-    if adjoint in (0.0, 114.0):
-        return "right" if adjoint else "no seed"
-    return "wrong order" if adjoint == 6.0 else "overwrites"
-
-
-@find_fault.mistake("Not all sweeps are right: try one on a graph whose adjoints you know.")
-def _trusting(sweep):
-    return "right"
-
 
 find_fault.add_hints(
     "For each fault, draw the smallest graph on which it shows. Which adjoint is wrong there?",
@@ -910,46 +739,18 @@ def _exactly(call):
     return isinstance(call.value, Integral) and call.value == count_paths.reference(*call.given)
 
 
-@count_paths.mistake("Paths are lost where they meet. Does a count get `=` where it needs `+=`?")
-def _counts_overwritten(source, order):
-    count = dict.fromkeys(order, 0) | {order[-1]: 1}
-    for node in reversed(order):
-        for operand, _ in node.edges:
-            count[operand] = count[node]
-    return count.get(source, 0)
-
-
-@count_paths.mistake(_WHOLE_NUMBER)
-def _rounded(source, order):
-    count = {}
-    for node in order:
-        operands = (count[operand] for operand, _ in node.edges)
-        count[node] = 1.0 if node == source else sum(operands, start=0.0)
-    return int(count[order[-1]])
-
-
-@count_paths.mistake("That is the number of edges in the graph.")
-def _edges(source, order):
-    return sum(len(node.edges) for node in order)
-
-
-@count_paths.mistake("That is the number of nodes in the graph.")
-def _nodes(source, order):
-    return len(order)
-
-
-@count_paths.mistake("That is the number of edges out of the source. Follow them to the output.")
-def _edges_out_of_the_source(source, order):
-    return sum(operand == source for node in order for operand, _ in node.edges)
-
-
-@count_paths.mistake("A node used twice by one operation, as in x * x, is reached by two paths.")
-def _without_repeats(source, order):
-    count = {}
-    for node in order:
-        operands = dict(node.edges)
-        count[node] = 1 if node == source else sum(count[operand] for operand in operands)
-    return count[order[-1]]
+count_paths.mistake("Paths are lost where they meet. Does a count get `=` where it needs `+=`?")(
+    wrong.counts_overwritten
+)
+count_paths.mistake(_WHOLE_NUMBER)(wrong.rounded)
+count_paths.mistake("That is the number of edges in the graph.")(wrong.edges)
+count_paths.mistake("That is the number of nodes in the graph.")(wrong.nodes)
+count_paths.mistake("That is the number of edges out of the source. Follow them to the output.")(
+    wrong.edges_out_of_the_source
+)
+count_paths.mistake("A node used twice by one operation, as in x * x, is reached by two paths.")(
+    wrong.without_repeats
+)
 
 
 @count_paths.mistake("That multiplies the local derivatives: it is the derivative, not a count.")
@@ -1034,37 +835,17 @@ def _one_sweep_each(call):
     return call.calls_of("run_backward") == len(call.given[0])
 
 
-@separate_gradients.mistake(
+separate_gradients.mistake(
     "The derivatives add up from function to function: `backward` adds to `.grad`. Clear it first."
-)
-def _never_cleared(functions, w):
-    gradients = []
-    for function in functions:
-        function(w).backward()
-        gradients.append(w.grad.item())
-    return gradients
-
-
-@separate_gradients.mistake(
+)(wrong.never_cleared)
+separate_gradients.mistake(
     "Cleared once, before the loop: the second function still adds to the first. Clear it before "
     "each `backward`."
-)
-def _cleared_once(functions, w):
-    w.grad = None
-    return _never_cleared(functions, w)
-
-
-@separate_gradients.mistake(
+)(wrong.cleared_once)
+separate_gradients.mistake(
     "Right from the second function on. `w.grad` may hold something from before: clear it *before* "
     "each `backward`."
-)
-def _cleared_too_late(functions, w):
-    gradients = []
-    for function in functions:
-        function(w).backward()
-        gradients.append(w.grad.item())
-        w.grad = None
-    return gradients
+)(wrong.cleared_too_late)
 
 
 @separate_gradients.mistake(
@@ -1075,10 +856,9 @@ def _shared(functions, w):
     return separate_gradients.reference(functions, w)[-1:] * len(functions)
 
 
-@separate_gradients.mistake("Those are the values of the functions, not their derivatives.")
-def _values(functions, w):
-    return [function(w).item() for function in functions]
-
+separate_gradients.mistake("Those are the values of the functions, not their derivatives.")(
+    wrong.values
+)
 
 separate_gradients.add_hints(
     "After the second `backward`, what does `w.grad` hold: the new derivative, or more than that?",

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 
-from autodiff_course.graph import Scalar
-
 __all__ = [
     "Node",
     "Slope",
@@ -16,9 +14,7 @@ __all__ = [
     "forgets_the_seed",
     "hurries",
     "overwrites",
-    "pass_on",
     "random_graph",
-    "send_in",
     "single",
     "sums",
     "tower",
@@ -286,60 +282,3 @@ def add_along(order: list[Node], contribution) -> dict[Node, float]:
         for operand, slope in node.edges:
             adjoint[operand] += contribution(adjoint[node], slope)
     return adjoint
-
-
-# --- Who may send? Two ways of the notebook's picture, on the package's graphs --------------------
-
-
-def send_in(senders: list[Scalar]) -> dict[Scalar, float]:
-    """Let each node send once what has arrived at it so far, in the order given.
-
-    Parameters
-    ----------
-    senders : list of Scalar
-        All nodes of a graph, the output first.
-
-    Returns
-    -------
-    dict of Scalar to float
-        The adjoints, if every node stands after all nodes that use it; else some of what arrives
-        is left behind.
-
-    Examples
-    --------
-    >>> x = Scalar(3.0)
-    >>> y = x * x
-    >>> send_in([y, x])[x]
-    6.0
-    """
-    adjoint = dict.fromkeys(senders, 0.0) | {senders[0]: 1.0}
-    for node in senders:
-        for operand, slope in zip(node.parents, node.local_derivatives, strict=True):
-            adjoint[operand] += adjoint[node] * slope
-    return adjoint
-
-
-def pass_on(output: Scalar) -> tuple[dict[Scalar, float], dict[Scalar, int]]:
-    """Let each node pass on at once whatever arrives: right, and a walk along every path.
-
-    Returns
-    -------
-    adjoint : dict of Scalar to float
-    arrivals : dict of Scalar to int
-        How often something arrived at each node: once for each path from it to the output.
-
-    Examples
-    --------
-    >>> x = Scalar(3.0)
-    >>> adjoint, arrivals = pass_on(x * x)
-    >>> adjoint[x], arrivals[x]
-    (6.0, 2)
-    """
-    adjoint, arrivals, travelling = {}, {}, [(output, 1.0)]
-    while travelling:
-        node, arrived = travelling.pop()
-        adjoint[node] = adjoint.get(node, 0.0) + arrived
-        arrivals[node] = arrivals.get(node, 0) + 1
-        for operand, slope in zip(node.parents, node.local_derivatives, strict=True):
-            travelling.append((operand, arrived * slope))
-    return adjoint, arrivals
