@@ -990,11 +990,10 @@ bracket_costs.add_hints(
 def jacobian_costs(operations, rules, edges, inputs, outputs):
     """Count all operations of a whole Jacobian: by columns, then by rows.
 
-    Every input is used. Either way the function (operations) and its local
-    rules (rules) are computed once. A forward sweep takes a multiplication
-    for each edge, and adds where several edges meet: edges - operations
-    additions. A reverse sweep takes as many multiplications, and
-    edges - (operations + inputs - outputs) additions.
+    Either way the function (operations) and its local rules (rules) are
+    computed once. A sweep multiplies once for each edge. A node stores the
+    first number it receives, seed or contribution, and adds each further
+    one. Every input is used, and every output is the result of an operation.
     """
     forward = edges + (edges - operations)
     reverse = edges + (edges - (operations + inputs - outputs))
@@ -1065,7 +1064,8 @@ def _no_rules(operations, rules, edges, inputs, outputs):
 
 
 jacobian_costs.add_hints(
-    "First the cost of one sweep each way: multiplications plus additions.",
+    "A forward sweep has edges - operations additions: each operation stores one contribution.",
+    "A reverse sweep has edges - (operations + inputs - outputs): the outputs store their seeds.",
     "Then: once the function and its rules, plus the number of sweeps times the cost of one.",
 )
 
