@@ -7,7 +7,7 @@ import random
 import pytest
 
 from autodiff_course import graph
-from autodiff_course.exercises import ex02
+from autodiff_course.exercises import duals02, ex02
 from autodiff_course.exercises.ex02 import Dual
 
 
@@ -189,12 +189,16 @@ def _recorded(f, point):
     return inputs, f(*inputs)
 
 
+def _one_output(x, y, z):
+    return [(x + y) * (z + 1)]
+
+
 def test_jvp_is_the_forward_sweep():
     point, direction = [0.7, -1.3, 2.0], [0.5, -2.0, 1.0]
-    inputs, outputs = _recorded(ex02._one_output, point)
+    inputs, outputs = _recorded(_one_output, point)
     seeds = dict(zip(inputs, direction, strict=True))
     swept = {step.node: step.total for step in graph.forward_sweep(outputs, wrt=seeds)}
-    assert ex02.jvp.reference(ex02._one_output, point, direction) == pytest.approx(
+    assert ex02.jvp.reference(_one_output, point, direction) == pytest.approx(
         [swept[y] for y in outputs]
     )
 
@@ -330,7 +334,7 @@ def test_no_unit_vector_finds_every_transposed_candidate(place):
         wrong = (
             i
             for i, one in enumerate(candidates)
-            if ex02._first_that_differs(push, [one], unit) == 0
+            if duals02.first_that_differs(push, [one], unit) == 0
         )
         return next(wrong, None) if truth else None
 
@@ -507,7 +511,9 @@ def test_the_operator_that_is_to_be_written_is_not_there(name):
 def test_exact_comparison_is_told_of_rounding():
     def exactly(push, candidates):
         v = [random.gauss(0.0, 1.0) for _ in candidates[0]]
-        return next((i for i, one in enumerate(candidates) if ex02._times(one)(v) != push(v)), None)
+        return next(
+            (i for i, one in enumerate(candidates) if duals02.times(one)(v) != push(v)), None
+        )
 
     assert "rounding differs" in _message(ex02.find_transposed, exactly)
 

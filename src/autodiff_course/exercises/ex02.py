@@ -8,13 +8,34 @@ from __future__ import annotations
 
 import math
 import random
-from dataclasses import replace
-from typing import NamedTuple
 
-from .comparing import plain
 from .drills import Problem, drill
-from .framework import Exercise, case, exercise
-from .nearly import nearly
+from .duals02 import (
+    CYCLE,
+    LARGE,
+    MATRICES,
+    SLIGHTLY_OFF,
+    SQUARE,
+    STRONG,
+    WIDE,
+    Dual,
+    Pair,
+    as_lists,
+    balanced_fault,
+    central,
+    close,
+    exact,
+    first_that_differs,
+    frame,
+    lift,
+    random_matrix,
+    rounded_up,
+    shape,
+    times,
+    transpose,
+    with_entry,
+)
+from .framework import case, exercise
 
 __all__ = [
     "Dual",
@@ -35,91 +56,6 @@ __all__ = [
     "multiply_duals",
     "newton_step",
 ]
-
-
-class Dual(NamedTuple):
-    """A number with its tangent, as the notebook completes it; ``+ - * / sin cos``.
-
-    Examples
-    --------
-    >>> x = Dual(3.0, 1.0)
-    >>> x * x + 1
-    Dual(value=10.0, tangent=6.0)
-    """
-
-    value: float
-    tangent: float = 0.0
-
-    def __add__(self, other):
-        other = lift(other)
-        return Dual(self.value + other.value, self.tangent + other.tangent)
-
-    def __mul__(self, other):
-        return Dual(*multiply_duals.reference(self, lift(other)))
-
-    def __truediv__(self, other):
-        return Dual(*divide_duals.reference(self, lift(other)))
-
-    def sin(self):
-        """Return the sine, whose slope is the cosine."""
-        return Dual(math.sin(self.value), math.cos(self.value) * self.tangent)
-
-    def cos(self):
-        """Return the cosine, whose slope is minus the sine."""
-        return Dual(math.cos(self.value), -math.sin(self.value) * self.tangent)
-
-    __radd__, __rmul__ = __add__, __mul__
-
-    def __neg__(self):
-        return -1 * self
-
-    def __sub__(self, other):
-        return self + -1 * other
-
-    def __rsub__(self, other):
-        return other + -1 * self
-
-    def __rtruediv__(self, other):
-        return lift(other) / self
-
-
-def lift(x):
-    """Return a dual number itself, and a plain number as one that does not move.
-
-    Examples
-    --------
-    >>> lift(5.0)
-    Dual(value=5.0, tangent=0.0)
-    """
-    return x if isinstance(x, tuple) else Dual(x)
-
-
-def as_lists(function):
-    """Return the function with plain lists as its answer, whatever sequence or array it gave.
-
-    Examples
-    --------
-    >>> as_lists(lambda n: tuple(range(n)))(3)
-    [0, 1, 2]
-    """
-    return lambda *arguments: plain(function(*arguments))
-
-
-class _OperatorNotWrittenError(TypeError):
-    """An operator on dual numbers whose rule the answer is to write."""
-
-
-class Pair(NamedTuple):
-    """A dual number before its operators are written."""
-
-    value: float
-    tangent: float
-
-    def _unwritten(self, other):
-        raise _OperatorNotWrittenError("this operator is what you are writing")
-
-    __add__ = __radd__ = __sub__ = __rsub__ = _unwritten
-    __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _unwritten
 
 
 # 1 and 2. Two rules for dual numbers
@@ -282,37 +218,10 @@ divide_duals.add_hints(
 # 3. A slope put to work
 
 
-class _Exact(Exercise):
-    """An exercise that recognises a difference of two runs, whatever its step."""
-
-    def _checked(self, answer, seconds, seed):
-        result = super()._checked(answer, seconds, seed)
-        if result.status == "wrong" and not result.mistake and nearly(result):
-            return replace(result, message=_NUDGED)
-        return result
-
-
-_NUDGED = (
-    "Near, but not exact: is that a difference of two runs? The tangent carries the slope itself."
-)
 _ON_FLOATS = "f runs on dual numbers here: a float has no tangent, and no .sin()."
 
 
-def _exact(**settings):
-    return lambda solution: _Exact(solution, **settings)
-
-
-def _central(f, point, direction, step):
-    """Return the difference of two runs on either side of a point, divided by their distance."""
-    ends = []
-    for h in (step, -step):
-        ends.append(f(*[x + h * v for x, v in zip(point, direction, strict=True)]))
-    return [
-        (lift(up).value - lift(down).value) / (2 * step) for up, down in zip(*ends, strict=True)
-    ]
-
-
-@_exact(
+@exact(
     minutes=4,
     insight="One run of f gives the height and the slope, which is all that Newton asks for.",
     next_try="Call it five times in a row on x·x - 2 from x = 1: how many digits of √2 are right?",
@@ -327,34 +236,22 @@ def newton_step(f, x):
     return x - y.value / y.tangent
 
 
-def _square_minus_two(x):
-    return x * x - 2
-
-
-def _sine_plus_half(x):
-    return x.sin() + x * 0.5 + 0.25
-
-
-def _cubic(x):
-    return x * x * x / 4.0 + x
-
-
-def _steep(x):
-    return 1 / (x * x) + x.sin()
-
-
 @newton_step.cases
 def _starts():
-    functions = ((_square_minus_two, "x·x - 2"), (_sine_plus_half, "sin x + x/2 + 1/4"))
-    chosen = [(f, x, text) for f, text in functions for x in (1.0, 2.0)]
-    chosen.append((_steep, 0.01, "1/x² + sin x"))
-    return [case(f, x, label=f"f = {text} at x = {x}") for f, x, text in chosen]
+    starts = [
+        (lambda x: x * x - 2, "x·x - 2", 1.0),
+        (lambda x: x * x - 2, "x·x - 2", 2.0),
+        (lambda x: x.sin() + x * 0.5 + 0.25, "sin x + x/2 + 1/4", 1.0),
+        (lambda x: x.sin() + x * 0.5 + 0.25, "sin x + x/2 + 1/4", 2.0),
+        (lambda x: 1 / (x * x) + x.sin(), "1/x² + sin x", 0.01),  # which no difference gets right
+    ]
+    return [case(f, x, label=f"f = {text} at x = {x}") for f, text, x in starts]
 
 
 @newton_step.random_cases
 def _random_starts(random):
     x = random.uniform(0.5, 2.0)
-    return [case(_cubic, x, label=f"f = x³/4 + x at x = {x}")]
+    return [case(lambda x: x * x * x / 4.0 + x, x, label=f"f = x³/4 + x at x = {x}")]
 
 
 @newton_step.mistake("Without a seed the tangent is 0: give x the tangent 1.")
@@ -382,7 +279,7 @@ def _upside_down(f, x):
 
 @newton_step.mistake(_ON_FLOATS)
 def _newton_on_floats(f, x):
-    (slope,) = _central(lambda t: [f(t)], [x], [1.0], 1e-5)
+    (slope,) = central(lambda t: [f(t)], [x], [1.0], 1e-5)
     return x - f(x) / slope
 
 
@@ -400,7 +297,7 @@ newton_step.add_hints(
 # 4. One forward run along a direction
 
 
-@_exact(
+@exact(
     minutes=5,
     insight="Any direction takes one run, and no more.",
     next_try="Try the sum of two directions: what do you get, and why is one run enough for it?",
@@ -417,46 +314,24 @@ def jvp(f, point, direction):
     return [lift(output).tangent for output in f(*inputs)]
 
 
-def _two_outputs(x, y):
-    return [x * y, x + y.sin()]
-
-
-def _three_outputs(x, y):
-    return [x * x, x / y, y.sin() * x]
-
-
-def _steep_outputs(x, y):
-    repeated = 1 / (x * x)
-    return [repeated, repeated, y.sin() - x]
-
-
-def _constants(x, y):
-    return [1.0, 2.0]
-
-
-def _one_output(x, y, z):
-    return [(x + y) * (z + 1)]
-
-
 @jvp.cases
 def _directions():
-    two, three = "f(x, y) = [x·y, x + sin y]", "f(x, y) = [x·x, x/y, x·sin y]"
-    steep, constants = "f(x, y) = [1/x², 1/x², sin y - x]", "f(x, y) = [1, 2], always"
-    chosen = [
-        (_two_outputs, two, [2.0, 1.0], [1.0, 0.0]),
-        (_two_outputs, two, [2.0, 1.0], [3.0, -1.0]),
-        (_three_outputs, three, [0.5, 2.0], [1.0, 2.0]),
-        (_steep_outputs, steep, [0.01, 0.01], [1.0, 1.0]),
-        (_constants, constants, [2.0, 1.0], [1.0, 1.0]),
+    two, three = "[x·y, x + sin y]", "[x·x, x/y, x·sin y]"
+    starts = [
+        (lambda x, y: [x * y, x + y.sin()], two, [2.0, 1.0], [1.0, 0.0]),
+        (lambda x, y: [x * y, x + y.sin()], two, [2.0, 1.0], [3.0, -1.0]),
+        (lambda x, y: [x * x, x / y, y.sin() * x], three, [0.5, 2.0], [1.0, 2.0]),
+        (lambda x, y: [1 / (x * x), y.sin() - x], "[1/x², sin y - x]", [0.01, 0.01], [1.0, 1.0]),
+        (lambda x, y: [1.0, 2.0], "[1, 2], always", [2.0, 1.0], [1.0, 1.0]),
     ]
-    return [case(f, x, v, label=f"{text} at {x} along {v}") for f, text, x, v in chosen]
+    return [case(f, x, v, label=f"f(x, y) = {text} at {x} along {v}") for f, text, x, v in starts]
 
 
 @jvp.random_cases
 def _random_directions(random):
     point, direction = ([random.uniform(-2.0, 2.0) for _ in range(3)] for _ in range(2))
     text = f"f(x, y, z) = [(x + y)(z + 1)] at {point} along {direction}"
-    return [case(_one_output, point, direction, label=text)]
+    return [case(lambda x, y, z: [(x + y) * (z + 1)], point, direction, label=text)]
 
 
 def _tangents(outputs):
@@ -491,7 +366,7 @@ def _swapped(f, point, direction):
 
 @jvp.mistake(_ON_FLOATS)
 def _jvp_on_floats(f, point, direction):
-    return _central(f, point, direction, 1e-5)
+    return central(f, point, direction, 1e-5)
 
 
 @jvp.method("More runs than needed: one run of f is enough for any direction.")
@@ -529,54 +404,25 @@ def is_dual_pair(push, pull, n, m):
     return math.isclose(forward, reverse, rel_tol=1e-9, abs_tol=1e-9)
 
 
-def _times(matrix):
-    """Return the function that multiplies by a matrix from the left."""
-
-    def product(vector):
-        if len(vector) != len(matrix[0]):
-            raise ValueError(f"expected {len(matrix[0])} numbers, got {len(vector)}")
-        return [sum(a * b for a, b in zip(row, vector, strict=True)) for row in matrix]
-
-    return product
-
-
-def _transpose(matrix):
-    return [list(column) for column in zip(*matrix, strict=True)]
-
-
-_SQUARE = [[1.0, 2.0, 0.0], [0.0, 1.0, 0.5], [3.0, 0.0, -1.0]]
-_CYCLE = [[0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]
-_WIDE = [[1.0, 2.0, 0.3], [0.0, 0.1, 0.7]]
-_LARGE = [[math.sin(1.0 + 9 * i + j) for j in range(9)] for i in range(7)]
-_STRONG = [[1000 * a for a in row] for row in _LARGE]
-_SLIGHTLY_OFF = [[(1 + 5e-7) * a for a in column] for column in zip(*_STRONG, strict=True)]
-
-
-def _with_entry(matrix, i, j, value):
-    copy = [list(row) for row in matrix]
-    copy[i][j] = value
-    return copy
-
-
 def _pair(matrix, pulled, text):
     n, m = len(matrix[0]), len(matrix)
-    return case(_times(matrix), _times(pulled), n, m, label=text)
+    return case(times(matrix), times(pulled), n, m, label=text)
 
 
 @is_dual_pair.cases
 def _pairs():
-    wide = _transpose(_WIDE)
+    wide = transpose(WIDE)
     return [
-        _pair(_WIDE, wide, "a true pair, J of shape 2 × 3"),
-        _pair(_SQUARE, _SQUARE, "pull(u) = Ju instead of Jᵀu, J of shape 3 × 3"),
-        _pair(_CYCLE, _CYCLE, "pull(u) = Ju instead of Jᵀu, J a permutation"),
-        _pair(_WIDE, _with_entry(wide, 2, 1, 0.8), "one entry of Jᵀ is 0.8 instead of 0.7"),
-        _pair(_WIDE, [[-a for a in row] for row in wide], "pull(u) = -Jᵀu"),
-        _pair(_SQUARE, _balanced_fault(), "two entries of Jᵀ wrong by 1 and -1"),
-        *_again(_LARGE, _transpose(_LARGE), "a true pair, J of shape 7 × 9"),
-        *_again(_SQUARE, _SQUARE, "pull(u) = Ju instead of Jᵀu, J of shape 3 × 3"),
-        *_again(_CYCLE, _CYCLE, "pull(u) = Ju instead of Jᵀu, J a permutation"),
-        *_again(_STRONG, _SLIGHTLY_OFF, "Jᵀu is too large by one part in two million"),
+        _pair(WIDE, wide, "a true pair, J of shape 2 × 3"),
+        _pair(SQUARE, SQUARE, "pull(u) = Ju instead of Jᵀu, J of shape 3 × 3"),
+        _pair(CYCLE, CYCLE, "pull(u) = Ju instead of Jᵀu, J a permutation"),
+        _pair(WIDE, with_entry(wide, 2, 1, 0.8), "one entry of Jᵀ is 0.8 instead of 0.7"),
+        _pair(WIDE, [[-a for a in row] for row in wide], "pull(u) = -Jᵀu"),
+        _pair(SQUARE, balanced_fault(), "two entries of Jᵀ wrong by 1 and -1"),
+        *_again(LARGE, transpose(LARGE), "a true pair, J of shape 7 × 9"),
+        *_again(SQUARE, SQUARE, "pull(u) = Ju instead of Jᵀu, J of shape 3 × 3"),
+        *_again(CYCLE, CYCLE, "pull(u) = Ju instead of Jᵀu, J a permutation"),
+        *_again(STRONG, SLIGHTLY_OFF, "Jᵀu is too large by one part in two million"),
     ]
 
 
@@ -585,20 +431,25 @@ def _again(matrix, pulled, text):
     return [_pair(matrix, pulled, text) for _ in range(10)]
 
 
-def _balanced_fault():
-    turned = _transpose(_SQUARE)
-    return _with_entry(_with_entry(turned, 0, 0, 2.0), 1, 1, 0.0)
-
-
 @is_dual_pair.random_cases
 def _random_pairs(random):
     true = [[random.uniform(-1.0, 1.0) for _ in range(9)] for _ in range(7)]
-    return [_pair(true, _transpose(true), "a true pair, J of shape 7 × 9, random entries")]
+    return [_pair(true, transpose(true), "a true pair, J of shape 7 × 9, random entries")]
+
+
+def _two_numbers(push, pull, v, u):
+    forward = sum(a * b for a, b in zip(u, push(v), strict=True))
+    return forward, sum(a * b for a, b in zip(pull(u), v, strict=True))
+
+
+def _drawn(push, pull, n, m):
+    source = random.Random(1)
+    return _two_numbers(push, pull, *([source.gauss(0.0, 1.0) for _ in range(k)] for k in (n, m)))
 
 
 @is_dual_pair.mistake("With vectors of ones a transposed square matrix passes: take random ones.")
 def _with_ones(push, pull, n, m):
-    return math.isclose(sum(push([1.0] * n)), sum(pull([1.0] * m)), rel_tol=1e-9, abs_tol=1e-9)
+    return close(*_two_numbers(push, pull, [1.0] * n, [1.0] * m))
 
 
 @is_dual_pair.mistake(
@@ -606,9 +457,7 @@ def _with_ones(push, pull, n, m):
 )
 def _same_vector(push, pull, n, m):
     v = [random.gauss(0.0, 1.0) for _ in range(max(n, m))]
-    forward = sum(a * b for a, b in zip(v[:m], push(v[:n]), strict=True))
-    reverse = sum(a * b for a, b in zip(pull(v[:m]), v[:n], strict=True))
-    return math.isclose(forward, reverse, rel_tol=1e-9, abs_tol=1e-9)
+    return close(*_two_numbers(push, pull, v[:n], v[:m]))
 
 
 @is_dual_pair.mistake("Always True: then there is nothing that the test could find.")
@@ -618,34 +467,25 @@ def _always(push, pull, n, m):
 
 @is_dual_pair.mistake("One entry of J is compared. A fault in another one goes unseen.")
 def _one_entry(push, pull, n, m):
-    first = push([1.0] + [0.0] * (n - 1))[0]
-    return math.isclose(first, pull([1.0] + [0.0] * (m - 1))[0], rel_tol=1e-9)
+    return close(*_two_numbers(push, pull, [1.0] + [0.0] * (n - 1), [1.0] + [0.0] * (m - 1)))
 
 
 @is_dual_pair.mistake("Compared by ==: two sums in another order differ in their last digits.")
 def _exactly(push, pull, n, m):
-    source = random.Random(1)
-    v, u = ([source.gauss(0.0, 1.0) for _ in range(k)] for k in (n, m))
-    forward = sum(a * b for a, b in zip(u, push(v), strict=True))
-    return forward == sum(a * b for a, b in zip(pull(u), v, strict=True))
+    forward, reverse = _drawn(push, pull, n, m)
+    return forward == reverse
 
 
 @is_dual_pair.mistake(
     "A tolerance too wide: rounding leaves 15 digits, and a fault in the seventh passes yours."
 )
 def _too_tolerant(push, pull, n, m):
-    source = random.Random(1)
-    v, u = ([source.gauss(0.0, 1.0) for _ in range(k)] for k in (n, m))
-    forward = sum(a * b for a, b in zip(u, push(v), strict=True))
-    return math.isclose(forward, sum(map(float.__mul__, pull(u), v)), rel_tol=1e-5, abs_tol=1e-8)
+    return math.isclose(*_drawn(push, pull, n, m), rel_tol=1e-5, abs_tol=1e-8)
 
 
 @is_dual_pair.mistake("The sign counts too: compare the two numbers, not their sizes.")
 def _sizes(push, pull, n, m):
-    source = random.Random(1)
-    v, u = ([source.gauss(0.0, 1.0) for _ in range(k)] for k in (n, m))
-    forward = sum(a * b for a, b in zip(u, push(v), strict=True))
-    return math.isclose(abs(forward), abs(sum(map(float.__mul__, pull(u), v))), rel_tol=1e-9)
+    return close(*map(abs, _drawn(push, pull, n, m)))
 
 
 @is_dual_pair.method("More calls than needed: one push and one pull are enough.")
@@ -679,33 +519,15 @@ def jacobian_by_columns(push, n):
     return [list(row) for row in zip(*columns, strict=True)]
 
 
-_MATRICES = [
-    [[1.0, 2.0]],
-    [[1.0], [2.0], [3.0]],
-    [[1.0, 2.0, 0.0], [0.0, 1.0, 0.5]],
-    [[1.0, 2.0], [3.0, 4.0]],
-    _SQUARE,
-]
-
-
-def _shape(matrix):
-    return f"a Jacobian of {len(matrix)} × {len(matrix[0])}"
-
-
-def _random_matrix(random):
-    rows, columns = random.randint(2, 4), random.randint(2, 4)
-    return [[random.uniform(-2.0, 2.0) for _ in range(columns)] for _ in range(rows)]
-
-
 @jacobian_by_columns.cases
 def _push_cases():
-    return [case(_times(one), len(one[0]), label=_shape(one)) for one in _MATRICES]
+    return [case(times(one), len(one[0]), label=shape(one)) for one in MATRICES]
 
 
 @jacobian_by_columns.random_cases
 def _random_push_cases(random):
-    one = _random_matrix(random)
-    return [case(_times(one), len(one[0]), label=_shape(one))]
+    one = random_matrix(random)
+    return [case(times(one), len(one[0]), label=shape(one))]
 
 
 @jacobian_by_columns.mistake(
@@ -713,7 +535,7 @@ def _random_push_cases(random):
     "Rows are outputs."
 )
 def _columns_as_rows(push, n):
-    return _transpose(jacobian_by_columns.reference(push, n))
+    return transpose(jacobian_by_columns.reference(push, n))
 
 
 @jacobian_by_columns.mistake("All inputs move at once: that adds up the columns.")
@@ -723,13 +545,13 @@ def _pushed_all(push, n):
 
 @jacobian_by_columns.mistake("Every seed is all ones: each push is then the sum of all columns.")
 def _ones_pushed_again(push, n):
-    return _transpose([push([1.0] * n) for _ in range(n)])
+    return transpose([push([1.0] * n) for _ in range(n)])
 
 
 @jacobian_by_columns.mistake("The seed of the input before is still set: clear it.")
 def _seed_not_cleared(push, n):
     columns = [push([1.0 if i <= j else 0.0 for i in range(n)]) for j in range(n)]
-    return _transpose(columns)
+    return transpose(columns)
 
 
 @jacobian_by_columns.method("More runs than needed: one push for each input is enough.")
@@ -759,18 +581,18 @@ def jacobian_by_rows(pull, m):
 
 @jacobian_by_rows.cases
 def _pull_cases():
-    return [case(_times(_transpose(one)), len(one), label=_shape(one)) for one in _MATRICES]
+    return [case(times(transpose(one)), len(one), label=shape(one)) for one in MATRICES]
 
 
 @jacobian_by_rows.random_cases
 def _random_pull_cases(random):
-    one = _random_matrix(random)
-    return [case(_times(_transpose(one)), len(one), label=_shape(one))]
+    one = random_matrix(random)
+    return [case(times(transpose(one)), len(one), label=shape(one))]
 
 
 @jacobian_by_rows.mistake("Each pull is a row already: nothing is to be transposed here.")
 def _rows_transposed(pull, m):
-    return _transpose(jacobian_by_rows.reference(pull, m))
+    return transpose(jacobian_by_rows.reference(pull, m))
 
 
 @jacobian_by_rows.mistake("All outputs are seeded at once: that adds up the rows.")
@@ -827,45 +649,22 @@ def find_transposed(push, candidates):
 def _candidates():
     return [
         _suspects([[1.0, 2.0], [0.0, 3.0]], 1, 3, "2 × 2"),
-        _suspects(_SQUARE, 0, 2, "3 × 3"),
-        _suspects(_SQUARE, 1, 2, "3 × 3"),
-        _suspects(_CYCLE, 3, 4, "a permutation"),
-        *(_suspects(_frame(k), 2, 3, f"3 × 3, row {k} like column {k}") for k in range(3)),
+        _suspects(SQUARE, 0, 2, "3 × 3"),
+        _suspects(SQUARE, 1, 2, "3 × 3"),
+        _suspects(CYCLE, 3, 4, "a permutation"),
+        *(_suspects(frame(k), 2, 3, f"3 × 3, row {k} like column {k}") for k in range(3)),
     ]
 
 
-def _frame(k):
-    """Return a matrix whose row k is its column k: the unit vector of k cannot tell it apart."""
-    i, j = sorted({0, 1, 2} - {k})
-    return _with_entry([[1.0, 2.0, 3.0], [2.0, 0.5, 4.0], [3.0, 4.0, 0.0]], i, j, 5.0)
-
-
-def _rounded_up(push):
-    """Return push with its last digit off, as another order of addition would leave it."""
-    return lambda v: [math.nextafter(y, math.inf) for y in push(v)]
-
-
 def _suspects(right, transposed, count, text):
-    given = [_transpose(right) if i == transposed else right for i in range(count)]
-    return case(_rounded_up(_times(right)), given, label=f"{count} candidates, {text}")
+    given = [transpose(right) if i == transposed else right for i in range(count)]
+    return case(rounded_up(times(right)), given, label=f"{count} candidates, {text}")
 
 
 @find_transposed.random_cases
 def _random_candidates(random):
     right = [[random.uniform(-1.0, 1.0) for _ in range(4)] for _ in range(4)]
     return [_suspects(right, random.randrange(3), 3, "4 × 4, random entries")]
-
-
-def _first_that_differs(push, candidates, v):
-    truth = push(v)
-    for index, one in enumerate(candidates):
-        if not all(map(_close, _times(one)(v), truth)):
-            return index
-    return None
-
-
-def _close(a, b):
-    return math.isclose(a, b, rel_tol=1e-9, abs_tol=1e-9)
 
 
 @find_transposed.mistake("Compared by ==: rounding differs. Right products agree up to rounding.")
@@ -885,12 +684,12 @@ def _odd_one_out(push, candidates):
 
 @find_transposed.mistake("With a vector of ones a permutation and its transpose look alike.")
 def _by_ones(push, candidates):
-    return _first_that_differs(push, candidates, [1.0] * len(candidates[0]))
+    return first_that_differs(push, candidates, [1.0] * len(candidates[0]))
 
 
 @find_transposed.mistake("One unit vector compares one column: it misses what lies elsewhere.")
 def _by_one_column(push, candidates):
-    return _first_that_differs(push, candidates, [1.0] + [0.0] * (len(candidates[0]) - 1))
+    return first_that_differs(push, candidates, [1.0] + [0.0] * (len(candidates[0]) - 1))
 
 
 @find_transposed.mistake("The answer is an index, not the matrix itself.")
