@@ -874,7 +874,7 @@ jacobian_costs.add_hints(
 
 @exercise(
     needs="torch",
-    seconds=10.0,
+    seconds=20.0,
     minutes=8,
     insight="As products of matrices: adjoint @ B.T and A.T @ adjoint, which fit any shapes.",
     next_try="What is the adjoint of b in x @ W + b, where b is added to every row?",
