@@ -7,7 +7,7 @@ import random
 import pytest
 
 from autodiff_course import graph
-from autodiff_course.exercises import ex02
+from autodiff_course.exercises import duals02, ex02
 from autodiff_course.exercises.ex02 import Dual
 
 
@@ -60,14 +60,14 @@ def _jvp_by_a_loop(f, point, direction):
         inputs.append(Dual(point[i], direction[i]))
     result = []
     for output in f(*inputs):
-        result.append(output.tangent)
+        result.append(ex02.lift(output).tangent)
     return tuple(result)
 
 
 def _jvp_by_columns(f, point, direction):
     total = None
     for j, weight in enumerate(direction):
-        column = [y.tangent for y in f(*map(Dual, point, _unit(len(point), j)))]
+        column = [ex02.lift(y).tangent for y in f(*map(Dual, point, _unit(len(point), j)))]
         column = [weight * entry for entry in column]
         total = column if total is None else [a + b for a, b in zip(total, column, strict=True)]
     return total
@@ -75,7 +75,7 @@ def _jvp_by_columns(f, point, direction):
 
 def _jvp_by_a_sweep(f, point, direction):
     inputs = [graph.Scalar(value) for value in point]
-    outputs = f(*inputs)
+    outputs = [y if isinstance(y, graph.Scalar) else graph.Scalar(y) for y in f(*inputs)]
     seeds = dict(zip(inputs, direction, strict=True))
     tangent = {step.node: step.total for step in graph.forward_sweep(outputs, wrt=seeds)}
     return [tangent[output] for output in outputs]
@@ -85,7 +85,7 @@ def _pair_by_numpy(push, pull, n, m):
     np = pytest.importorskip("numpy")
     source = np.random.default_rng(0)
     v, u = source.normal(size=n), source.normal(size=m)
-    return np.allclose(np.dot(u, push(list(v))), np.dot(pull(list(u)), v))
+    return np.isclose(np.dot(u, push(list(v))), np.dot(pull(list(u)), v), rtol=1e-9)
 
 
 def _pair_by_whole_matrices(push, pull, n, m):
@@ -99,6 +99,11 @@ def _pair_by_whole_matrices(push, pull, n, m):
 def _columns_by_index(push, n):
     columns = [push(_unit(n, j)) for j in range(n)]
     return [[columns[j][i] for j in range(n)] for i in range(len(columns[0]))]
+
+
+def _columns_after_a_trial(push, n):
+    rows = len(push([0.0] * n))
+    return [[push(_unit(n, j))[i] for j in range(n)] for i in range(rows)]
 
 
 def _columns_as_tuples(push, n):
@@ -159,17 +164,14 @@ def _costs_by_parts(operations, rules, edges, inputs, outputs):
         ("multiply_duals", _product_unpacked),
         ("divide_duals", _quotient_rule),
         ("divide_duals", _quotient_by_local_derivatives),
-        ("newton_step", _newton_by_two_runs),
         ("newton_step", _newton_by_a_sweep),
         ("jvp", _jvp_by_a_loop),
         ("jvp", _jvp_by_a_sweep),
         ("is_dual_pair", _pair_by_numpy),
-        ("is_dual_pair", _pair_by_whole_matrices),
         ("jacobian_by_columns", _columns_by_index),
         ("jacobian_by_columns", _columns_as_tuples),
         ("jacobian_by_columns", _columns_by_numpy),
         ("jacobian_by_rows", _rows_by_a_loop),
-        ("find_transposed", _transposed_by_the_whole_jacobian),
         ("bracket_costs", _brackets_by_matrices),
         ("jacobian_costs", _costs_by_parts),
     ],
@@ -187,12 +189,16 @@ def _recorded(f, point):
     return inputs, f(*inputs)
 
 
+def _one_output(x, y, z):
+    return [(x + y) * (z + 1)]
+
+
 def test_jvp_is_the_forward_sweep():
     point, direction = [0.7, -1.3, 2.0], [0.5, -2.0, 1.0]
-    inputs, outputs = _recorded(ex02._one_output, point)
+    inputs, outputs = _recorded(_one_output, point)
     seeds = dict(zip(inputs, direction, strict=True))
     swept = {step.node: step.total for step in graph.forward_sweep(outputs, wrt=seeds)}
-    assert ex02.jvp.reference(ex02._one_output, point, direction) == pytest.approx(
+    assert ex02.jvp.reference(_one_output, point, direction) == pytest.approx(
         [swept[y] for y in outputs]
     )
 
@@ -262,9 +268,20 @@ def test_the_additions_are_right_for_an_output_that_is_listed_twice():
 # What readers really get wrong
 
 
-def test_a_jvp_by_columns_is_right_by_more_runs_than_needed():
-    message = _message(ex02.jvp, _jvp_by_columns)
-    assert message.startswith("More runs than needed")
+@pytest.mark.parametrize(
+    ("name", "answer"),
+    [
+        ("newton_step", _newton_by_two_runs),
+        ("jvp", _jvp_by_columns),
+        ("is_dual_pair", _pair_by_whole_matrices),
+        ("find_transposed", _transposed_by_the_whole_jacobian),
+        ("jacobian_by_columns", _columns_after_a_trial),
+    ],
+)
+def test_more_runs_than_needed_are_told_apart_from_wrong_answers(name, answer):
+    result = getattr(ex02, name).check(answer)
+    assert result.status == "other way"
+    assert result.message.startswith("More ")
 
 
 @pytest.mark.parametrize("step", [1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8])
@@ -273,11 +290,69 @@ def test_a_central_difference_is_no_jvp(step):
         ends = []
         for h in (step, -step):
             moved = [Dual(x + h * v) for x, v in zip(point, direction, strict=True)]
-            ends.append([output.value for output in f(*moved)])
+            ends.append([ex02.lift(output).value for output in f(*moved)])
         return [(high - low) / (2 * step) for high, low in zip(*ends, strict=True)]
 
-    result = ex02.jvp.check(answer)
-    assert result.status == "wrong", result
+    assert "difference of two runs" in _message(ex02.jvp, answer)
+
+
+@pytest.mark.parametrize("step", [1e-3, 1e-4, 1e-5, 1e-6, 1e-8])
+def test_a_nudged_newton_step_is_told_so(step):
+    def forward(f, x):
+        low, high = f(Dual(x)).value, f(Dual(x + step)).value
+        return x - low * step / (high - low)
+
+    assert "difference of two runs" in _message(ex02.newton_step, forward)
+
+
+@pytest.mark.parametrize("step", [1e-3, 1e-5, 1e-7])
+def test_a_function_of_dual_numbers_is_not_run_on_floats(step):
+    def newton(f, x):
+        return x - f(x) * 2 * step / (f(x + step) - f(x - step))
+
+    def jvp(f, point, direction):
+        moved = ([x + h * v for x, v in zip(point, direction, strict=True)] for h in (step, -step))
+        return [(up - down) / (2 * step) for up, down in zip(*(f(*x) for x in moved), strict=True)]
+
+    assert "a float has no tangent" in _message(ex02.newton_step, newton)
+    assert "a float has no tangent" in _message(ex02.jvp, jvp)
+
+
+def test_a_constant_output_does_not_change():
+    def answer(f, point, direction):
+        return [output.tangent for output in f(*map(Dual, point, direction))]
+
+    assert "lift each output" in _message(ex02.jvp, answer)
+    assert ex02.jvp.reference(lambda x, y: [x * y, 5.0], [2.0, 3.0], [1.0, 0.0]) == [3.0, 0.0]
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_no_unit_vector_finds_every_transposed_candidate(place):
+    def answer(push, candidates):
+        unit = _unit(len(candidates[0]), min(place, len(candidates[0]) - 1))
+        truth = push(unit)
+        wrong = (
+            i
+            for i, one in enumerate(candidates)
+            if duals02.first_that_differs(push, [one], unit) == 0
+        )
+        return next(wrong, None) if truth else None
+
+    assert ex02.find_transposed.check(answer).status == "wrong"
+
+
+@pytest.mark.parametrize("tolerance", [1e-6, 1e-5, 1e-4])
+def test_a_relative_tolerance_that_lets_a_fault_through_is_told_so(tolerance):
+    def answer(push, pull, n, m):
+        v, u = ([random.gauss(0.0, 1.0) for _ in range(k)] for k in (n, m))
+        forward = sum(a * b for a, b in zip(u, push(v), strict=True))
+        reverse = sum(a * b for a, b in zip(pull(u), v, strict=True))
+        return math.isclose(forward, reverse, rel_tol=tolerance, abs_tol=1e-9)
+
+    for seed in range(10):
+        assert "tolerance too wide" in ex02.is_dual_pair.check(answer, seed=seed).message
+    tolerance = 1e-9
+    assert ex02.is_dual_pair.check(answer)
 
 
 def test_the_odd_candidate_is_not_the_transposed_one_for_that():
@@ -293,6 +368,44 @@ def test_an_unseeded_newton_step_is_recognised_by_its_division():
         return x - y.value / y.tangent
 
     assert "the tangent 1" in _message(ex02.newton_step, answer)
+
+
+@pytest.mark.parametrize(
+    ("name", "answer", "message"),
+    [
+        (
+            "divide_duals",
+            lambda x, y: (
+                x.value / y.value,
+                (x.value * y.tangent - y.value * x.tangent) / y.value**2,
+            ),
+            "Both signs",
+        ),
+        ("jacobian_by_columns", lambda push, n: [[y] * n for y in push([1] * n)], "all ones"),
+        ("jacobian_by_rows", lambda pull, m: [pull([1.0] * m) for _ in range(m)], "all ones"),
+        ("bracket_costs", lambda sizes: [_through(sizes), _through(sizes[::-1])], "a vector"),
+        (
+            "jacobian_costs",
+            lambda f, r, e, n, m: (f + r + 2 * e - f, f + r + 2 * e - f - n + m),
+            "one sweep each way",
+        ),
+        (
+            "jacobian_costs",
+            lambda f, r, e, n, m: (f + n * (2 * e - f), f + m * (2 * e - f - n + m)),
+            "local rules are missing",
+        ),
+        ("matmul_vjp", lambda A, B, adjoint: (adjoint * B, adjoint * A), "Entry by entry"),
+        ("matmul_vjp", lambda A, B, adjoint: adjoint.mm(B.T), "Two adjoints"),
+    ],
+)
+def test_typical_slips_are_met_with_their_message(name, answer, message):
+    if name == "matmul_vjp":
+        pytest.importorskip("torch")
+    assert message in _message(getattr(ex02, name), answer)
+
+
+def _through(sizes):
+    return sum(p * q for p, q in itertools.pairwise(sizes))
 
 
 def test_a_shared_seed_that_is_never_cleared():
@@ -311,16 +424,6 @@ def test_columns_laid_down_as_rows():
         ex02.jacobian_by_columns, lambda push, n: [push(_unit(n, j)) for j in range(n)]
     )
     assert "Rows are outputs." in message
-
-
-def test_more_runs_than_needed_are_not_counted_as_wrong():
-    def answer(push, n):
-        rows = len(push([0.0] * n))
-        return [[push(_unit(n, j))[i] for j in range(n)] for i in range(rows)]
-
-    result = ex02.jacobian_by_columns.check(answer)
-    assert result.status == "other way"
-    assert result.message.startswith("Right, by more runs than needed")
 
 
 def test_comparing_by_equality_fails_for_rounding():
@@ -389,6 +492,7 @@ def test_the_drills_have_the_right_answers(seed):
     assert ex02.drill_adjoint.problem(seed).answer == adjoint[x]
     sweeps = ex02.drill_sweeps.problem(seed)
     assert str(sweeps.answer) in sweeps.why and str(sweeps.answer) in sweeps.question
+    assert " 1 inputs" not in sweeps.question and " 1 outputs" not in sweeps.question
 
 
 def test_nothing_but_the_last_exercise_needs_torch():
@@ -407,7 +511,9 @@ def test_the_operator_that_is_to_be_written_is_not_there(name):
 def test_exact_comparison_is_told_of_rounding():
     def exactly(push, candidates):
         v = [random.gauss(0.0, 1.0) for _ in candidates[0]]
-        return next((i for i, one in enumerate(candidates) if ex02._times(one)(v) != push(v)), None)
+        return next(
+            (i for i, one in enumerate(candidates) if duals02.times(one)(v) != push(v)), None
+        )
 
     assert "rounding differs" in _message(ex02.find_transposed, exactly)
 

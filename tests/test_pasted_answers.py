@@ -24,6 +24,13 @@ def _pasted():
 PASTED = list(_pasted())
 
 
+def _is_method(node, names):
+    """Whether a statement gives a class one more method, as in ``Dual.sin = sine``."""
+    target = node.targets[0] if isinstance(node, ast.Assign) else None
+    owner = getattr(getattr(target, "value", None), "id", None)
+    return isinstance(target, ast.Attribute) and isinstance(names.get(owner), type)
+
+
 def _names_above(path, one):
     """What the imports and definitions of a notebook give, above the cell of an exercise."""
     names = {"__name__": "__main__"}
@@ -35,7 +42,7 @@ def _names_above(path, one):
         tree = ast.parse(TransformerManager().transform_cell(cell.source))
         kept = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)
         for node in tree.body:
-            if isinstance(node, kept):
+            if isinstance(node, kept) or _is_method(node, names):
                 exec(compile(ast.Module([node], []), path.name, "exec"), names)
     raise AssertionError(f"{path.name} has no cell for {one.name}")
 

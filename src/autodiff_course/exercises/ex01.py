@@ -29,6 +29,7 @@ from .graphs01 import (
     walks_forward,
     z_graph,
 )
+from .nearly import nearly
 
 __all__ = [
     "count_paths",
@@ -59,20 +60,10 @@ class _Rule(Exercise):
 
     def _checked(self, answer, seconds, seed):
         result = super()._checked(answer, seconds, seed)
-        if result.status == "wrong" and not result.mistake and _nearly(result):
+        if result.status == "wrong" and not result.mistake and nearly(result):
             text = "Near, but not exact: is that a difference quotient? A rule has a formula."
             return replace(result, message=text)
         return result
-
-
-def _nearly(result):
-    try:
-        pairs = list(zip(result.yours, result.expected, strict=True))
-        return all(math.isclose(x, y, rel_tol=1e-2, abs_tol=1e-2) for x, y in pairs)
-    except TypeError:  # not numbers
-        return False
-    except ValueError:  # not as many
-        return False
 
 
 def _rule(**settings):

@@ -8,10 +8,33 @@ from __future__ import annotations
 
 import math
 import random
-from typing import NamedTuple
 
-from .comparing import plain
 from .drills import Problem, drill
+from .duals02 import (
+    CYCLE,
+    LARGE,
+    MATRICES,
+    SLIGHTLY_OFF,
+    SQUARE,
+    STRONG,
+    WIDE,
+    Dual,
+    Pair,
+    as_lists,
+    balanced_fault,
+    central,
+    close,
+    exact,
+    first_that_differs,
+    frame,
+    lift,
+    random_matrix,
+    rounded_up,
+    shape,
+    times,
+    transpose,
+    with_entry,
+)
 from .framework import case, exercise
 
 __all__ = [
@@ -28,88 +51,11 @@ __all__ = [
     "jacobian_by_rows",
     "jacobian_costs",
     "jvp",
+    "lift",
     "matmul_vjp",
     "multiply_duals",
     "newton_step",
 ]
-
-
-class Dual(NamedTuple):
-    """A number with its tangent, as the notebook completes it; ``+ - * / sin cos``.
-
-    Examples
-    --------
-    >>> x = Dual(3.0, 1.0)
-    >>> x * x + 1
-    Dual(value=10.0, tangent=6.0)
-    """
-
-    value: float
-    tangent: float = 0.0
-
-    def __add__(self, other):
-        other = _lift(other)
-        return Dual(self.value + other.value, self.tangent + other.tangent)
-
-    def __mul__(self, other):
-        return Dual(*multiply_duals.reference(self, _lift(other)))
-
-    def __truediv__(self, other):
-        return Dual(*divide_duals.reference(self, _lift(other)))
-
-    def sin(self):
-        """Return the sine, whose slope is the cosine."""
-        return Dual(math.sin(self.value), math.cos(self.value) * self.tangent)
-
-    def cos(self):
-        """Return the cosine, whose slope is minus the sine."""
-        return Dual(math.cos(self.value), -math.sin(self.value) * self.tangent)
-
-    __radd__, __rmul__ = __add__, __mul__
-
-    def __neg__(self):
-        return -1 * self
-
-    def __sub__(self, other):
-        return self + -1 * other
-
-    def __rsub__(self, other):
-        return other + -1 * self
-
-    def __rtruediv__(self, other):
-        return _lift(other) / self
-
-
-def _lift(x):
-    return x if isinstance(x, tuple) else Dual(x)
-
-
-def as_lists(function):
-    """Return the function with plain lists as its answer, whatever sequence or array it gave.
-
-    Examples
-    --------
-    >>> as_lists(lambda n: tuple(range(n)))(3)
-    [0, 1, 2]
-    """
-    return lambda *arguments: plain(function(*arguments))
-
-
-class _OperatorNotWrittenError(TypeError):
-    """An operator on dual numbers whose rule the answer is to write."""
-
-
-class _Bare(NamedTuple):
-    """A dual number before its operators are written."""
-
-    value: float
-    tangent: float
-
-    def _unwritten(self, other):
-        raise _OperatorNotWrittenError("this operator is what you are writing")
-
-    __add__ = __radd__ = __sub__ = __rsub__ = _unwritten
-    __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _unwritten
 
 
 # 1 and 2. Two rules for dual numbers
@@ -131,17 +77,17 @@ def multiply_duals(x, y):
 @multiply_duals.cases
 def _factors():
     return [
-        case(_Bare(3.0, 1.0), _Bare(2.0, 0.0)),
-        case(_Bare(3.0, 1.0), _Bare(3.0, 1.0)),
-        case(_Bare(-1.0, 2.0), _Bare(4.0, 0.5)),
-        case(_Bare(0.0, 1.0), _Bare(5.0, -3.0)),
+        case(Pair(3.0, 1.0), Pair(2.0, 0.0)),
+        case(Pair(3.0, 1.0), Pair(3.0, 1.0)),
+        case(Pair(-1.0, 2.0), Pair(4.0, 0.5)),
+        case(Pair(0.0, 1.0), Pair(5.0, -3.0)),
     ]
 
 
 @multiply_duals.random_cases
 def _random_factors(random):
     numbers = [random.uniform(-3.0, 3.0) for _ in range(4)]
-    return [case(_Bare(*numbers[:2]), _Bare(*numbers[2:]))]
+    return [case(Pair(*numbers[:2]), Pair(*numbers[2:]))]
 
 
 @multiply_duals.mistake(
@@ -205,18 +151,18 @@ def divide_duals(x, y):
 @divide_duals.cases
 def _quotients():
     return [
-        case(_Bare(6.0, 1.0), _Bare(2.0, 0.0)),
-        case(_Bare(6.0, 1.0), _Bare(2.0, 0.5)),
-        case(_Bare(1.0, 0.0), _Bare(-4.0, 1.0)),
-        case(_Bare(-3.0, 2.0), _Bare(0.5, -1.5)),
-        case(_Bare(0.0, 1.0), _Bare(5.0, 1.0)),
+        case(Pair(6.0, 1.0), Pair(2.0, 0.0)),
+        case(Pair(6.0, 1.0), Pair(2.0, 0.5)),
+        case(Pair(1.0, 0.0), Pair(-4.0, 1.0)),
+        case(Pair(-3.0, 2.0), Pair(0.5, -1.5)),
+        case(Pair(0.0, 1.0), Pair(5.0, 1.0)),
     ]
 
 
 @divide_duals.random_cases
 def _random_quotients(random):
-    x = _Bare(random.uniform(-3.0, 3.0), random.uniform(-3.0, 3.0))
-    return [case(x, _Bare(random.choice((-1, 1)) * random.uniform(0.5, 3.0), random.random()))]
+    x = Pair(random.uniform(-3.0, 3.0), random.uniform(-3.0, 3.0))
+    return [case(x, Pair(random.choice((-1, 1)) * random.uniform(0.5, 3.0), random.random()))]
 
 
 @divide_duals.mistake(
@@ -234,6 +180,12 @@ def _denominator_not_squared(x, y):
 @divide_duals.mistake("The tangents are not divided by each other: ε has no inverse.")
 def _tangents_divided(x, y):
     return x.value / y.value, x.tangent / y.tangent
+
+
+@divide_duals.mistake("Both signs are turned: x / y grows with x, for a positive y.")
+def _both_signs(x, y):
+    value, tangent = divide_duals.reference(x, y)
+    return value, -tangent
 
 
 @divide_duals.mistake("The minus sign is lost: x / y shrinks when a positive y grows.")
@@ -266,7 +218,10 @@ divide_duals.add_hints(
 # 3. A slope put to work
 
 
-@exercise(
+_ON_FLOATS = "f runs on dual numbers here: a float has no tangent, and no .sin()."
+
+
+@exact(
     minutes=4,
     insight="One run of f gives the height and the slope, which is all that Newton asks for.",
     next_try="Call it five times in a row on x·x - 2 from x = 1: how many digits of √2 are right?",
@@ -281,29 +236,22 @@ def newton_step(f, x):
     return x - y.value / y.tangent
 
 
-def _square_minus_two(x):
-    return x * x - 2
-
-
-def _sine_plus_half(x):
-    return x.sin() + x * 0.5 + 0.25
-
-
-def _steep(x):
-    return x * x * x / 4.0 + x
-
-
 @newton_step.cases
 def _starts():
-    functions = ((_square_minus_two, "x·x - 2"), (_sine_plus_half, "sin x + x/2 + 1/4"))
-    chosen = [(f, x, text) for f, text in functions for x in (1.0, 2.0)]
-    return [case(f, x, label=f"f = {text} at x = {x}") for f, x, text in chosen]
+    starts = [
+        (lambda x: x * x - 2, "x·x - 2", 1.0),
+        (lambda x: x * x - 2, "x·x - 2", 2.0),
+        (lambda x: x.sin() + x * 0.5 + 0.25, "sin x + x/2 + 1/4", 1.0),
+        (lambda x: x.sin() + x * 0.5 + 0.25, "sin x + x/2 + 1/4", 2.0),
+        (lambda x: 1 / (x * x) + x.sin(), "1/x² + sin x", 0.01),  # which no difference gets right
+    ]
+    return [case(f, x, label=f"f = {text} at x = {x}") for f, text, x in starts]
 
 
 @newton_step.random_cases
 def _random_starts(random):
     x = random.uniform(0.5, 2.0)
-    return [case(_steep, x, label=f"f = x³/4 + x at x = {x}")]
+    return [case(lambda x: x * x * x / 4.0 + x, x, label=f"f = x³/4 + x at x = {x}")]
 
 
 @newton_step.mistake("Without a seed the tangent is 0: give x the tangent 1.")
@@ -329,6 +277,17 @@ def _upside_down(f, x):
     return x - y.tangent / y.value
 
 
+@newton_step.mistake(_ON_FLOATS)
+def _newton_on_floats(f, x):
+    (slope,) = central(lambda t: [f(t)], [x], [1.0], 1e-5)
+    return x - f(x) / slope
+
+
+@newton_step.method("More runs than needed: one run of f gives the height and the slope.")
+def _one_run_for_both(call):
+    return call.calls_of(call.arguments[0]) <= 1
+
+
 newton_step.add_hints(
     "Make a dual number of x that moves with speed 1, and run f on it once.",
     "The result carries both: its value is f(x), its tangent is f'(x).",
@@ -338,7 +297,7 @@ newton_step.add_hints(
 # 4. One forward run along a direction
 
 
-@exercise(
+@exact(
     minutes=5,
     insight="Any direction takes one run, and no more.",
     next_try="Try the sum of two directions: what do you get, and why is one run enough for it?",
@@ -346,60 +305,53 @@ newton_step.add_hints(
 def jvp(f, point, direction):
     """Return the JVP: how the outputs of f change along a direction.
 
-    f is called as f(x0, x1, ...), with a Dual for each input, and returns a
-    list of them. point and direction are lists of floats. Return a list
-    with a float for each output.
+    f is called as f(x0, x1, ...), with a Dual for each input. It returns a
+    list with a Dual for each output, or a plain number for one that never
+    changes (`lift` makes a Dual of either). point and direction are lists of
+    floats. Return a list with a float for each output.
     """
     inputs = [Dual(value, tangent) for value, tangent in zip(point, direction, strict=True)]
-    return [output.tangent for output in f(*inputs)]
-
-
-def _two_outputs(x, y):
-    return [x * y, x + y.sin()]
-
-
-def _three_outputs(x, y):
-    return [x * x, x / y, y.sin() * x]
-
-
-def _steep_outputs(x, y):
-    repeated = 1 / (x * x)
-    return [repeated, repeated, y - x]
-
-
-def _one_output(x, y, z):
-    return [(x + y) * (z + 1)]
+    return [lift(output).tangent for output in f(*inputs)]
 
 
 @jvp.cases
 def _directions():
-    two, three = "f(x, y) = [x·y, x + sin y]", "f(x, y) = [x·x, x/y, x·sin y]"
-    steep = "f(x, y) = [1/x², 1/x², y - x]"
-    return [
-        case(
-            _steep_outputs, [0.01, 0.01], [1.0, 1.0], label=f"{steep} at [0.01, 0.01] along [1, 1]"
-        ),
-        case(_two_outputs, [2.0, 1.0], [1.0, 0.0], label=f"{two} at [2, 1] along [1, 0]"),
-        case(_two_outputs, [2.0, 1.0], [3.0, -1.0], label=f"{two} at [2, 1] along [3, -1]"),
-        case(_three_outputs, [0.5, 2.0], [1.0, 2.0], label=f"{three} at [0.5, 2] along [1, 2]"),
+    two, three = "[x·y, x + sin y]", "[x·x, x/y, x·sin y]"
+    starts = [
+        (lambda x, y: [x * y, x + y.sin()], two, [2.0, 1.0], [1.0, 0.0]),
+        (lambda x, y: [x * y, x + y.sin()], two, [2.0, 1.0], [3.0, -1.0]),
+        (lambda x, y: [x * x, x / y, y.sin() * x], three, [0.5, 2.0], [1.0, 2.0]),
+        (lambda x, y: [1 / (x * x), y.sin() - x], "[1/x², sin y - x]", [0.01, 0.01], [1.0, 1.0]),
+        (lambda x, y: [1.0, 2.0], "[1, 2], always", [2.0, 1.0], [1.0, 1.0]),
     ]
+    return [case(f, x, v, label=f"f(x, y) = {text} at {x} along {v}") for f, text, x, v in starts]
 
 
 @jvp.random_cases
 def _random_directions(random):
     point, direction = ([random.uniform(-2.0, 2.0) for _ in range(3)] for _ in range(2))
     text = f"f(x, y, z) = [(x + y)(z + 1)] at {point} along {direction}"
-    return [case(_one_output, point, direction, label=text)]
+    return [case(lambda x, y, z: [(x + y) * (z + 1)], point, direction, label=text)]
+
+
+def _tangents(outputs):
+    return [lift(output).tangent for output in outputs]
 
 
 @jvp.mistake("Those are the values. The changes travel in the tangents.")
 def _values(f, point, direction):
-    return [output.value for output in f(*map(Dual, point, direction))]
+    outputs = f(*map(Dual, point, direction))
+    return [output.value if isinstance(output, Dual) else 0.0 for output in outputs]
+
+
+@jvp.mistake("An output may be a plain number, which does not change: lift each output first.")
+def _not_lifted(f, point, direction):
+    return [output.tangent for output in f(*map(Dual, point, direction))]
 
 
 @jvp.mistake("Every input moves with speed 1 here. Seed input i with direction[i].")
 def _all_ones(f, point, direction):
-    return [output.tangent for output in f(*(Dual(value, 1.0) for value in point))]
+    return _tangents(f(*(Dual(value, 1.0) for value in point)))
 
 
 @jvp.mistake("Only the first output is left. Return a list with all of them.")
@@ -409,30 +361,22 @@ def _first_output(f, point, direction):
 
 @jvp.mistake("Point and direction are swapped: Dual takes the value first.")
 def _swapped(f, point, direction):
-    return [output.tangent for output in f(*map(Dual, direction, point))]
+    return _tangents(f(*map(Dual, direction, point)))
 
 
-@jvp.mistake("A difference of two runs is not exact. Carry the direction in the tangents.")
-def _difference(f, point, direction):
-    step = 1e-4
-    ends = []
-    for sign in (1.0, -1.0):
-        moved = [x + sign * step * v for x, v in zip(point, direction, strict=True)]
-        ends.append([output.value for output in f(*map(Dual, moved))])
-    return [(high - low) / (2 * step) for high, low in zip(*ends, strict=True)]
+@jvp.mistake(_ON_FLOATS)
+def _jvp_on_floats(f, point, direction):
+    return central(f, point, direction, 1e-5)
 
 
-@jvp.method(
-    "More runs than needed: one run of f is enough for any direction. And if you take a difference "
-    "of two runs, it is not exact."
-)
+@jvp.method("More runs than needed: one run of f is enough for any direction.")
 def _one_run(call):
     return call.calls_of(call.arguments[0]) <= 1
 
 
 jvp.add_hints(
     "Make a dual number of each input: its value from point, its tangent from direction.",
-    "Run f once on all of them, as f(*inputs), and read one number from each output.",
+    "Run f once on all of them, as f(*inputs), lift each output, and read one number from it.",
 )
 
 
@@ -441,8 +385,9 @@ jvp.add_hints(
 
 @exercise(
     minutes=6,
-    insight="One random pair of vectors is enough to test every entry of a matrix.",
-    next_try="How small a fault in one entry does your test still see?",
+    insight="One number from either side. Random vectors miss a fault by bad luck, or if it is as "
+    "small as rounding; for fixed ones a fault can be made that they never see.",
+    next_try="Make a fault in J that the vectors v = (1, 2, 3) and u = (1, 2) do not see.",
     uses="import math\nimport random",
 )
 def is_dual_pair(push, pull, n, m):
@@ -459,55 +404,25 @@ def is_dual_pair(push, pull, n, m):
     return math.isclose(forward, reverse, rel_tol=1e-9, abs_tol=1e-9)
 
 
-def _times(matrix):
-    """Return the function that multiplies by a matrix from the left."""
-
-    def product(vector):
-        if len(vector) != len(matrix[0]):
-            raise ValueError(f"expected {len(matrix[0])} numbers, got {len(vector)}")
-        return [sum(a * b for a, b in zip(row, vector, strict=True)) for row in matrix]
-
-    return product
-
-
-def _transpose(matrix):
-    return [list(column) for column in zip(*matrix, strict=True)]
-
-
-_SQUARE = [[1.0, 2.0, 0.0], [0.0, 1.0, 0.5], [3.0, 0.0, -1.0]]
-_CYCLE = [[0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]
-_WIDE = [[1.0, 2.0, 0.3], [0.0, 0.1, 0.7]]
-_LARGE = [[math.sin(1.0 + 9 * i + j) for j in range(9)] for i in range(7)]
-_STRONG = [[10 * a for a in row] for row in _LARGE]
-_SLIGHTLY_OFF = [[10.001 * a for a in column] for column in zip(*_LARGE, strict=True)]
-_SAME_FRAME = [[1.0, 2.0, 3.0], [2.0, 0.0, 4.0], [3.0, 5.0, 0.0]]
-
-
-def _with_entry(matrix, i, j, value):
-    copy = [list(row) for row in matrix]
-    copy[i][j] = value
-    return copy
-
-
 def _pair(matrix, pulled, text):
     n, m = len(matrix[0]), len(matrix)
-    return case(_times(matrix), _times(pulled), n, m, label=text)
+    return case(times(matrix), times(pulled), n, m, label=text)
 
 
 @is_dual_pair.cases
 def _pairs():
-    wide = _transpose(_WIDE)
+    wide = transpose(WIDE)
     return [
-        _pair(_WIDE, wide, "a true pair, J of shape 2 × 3"),
-        _pair(_SQUARE, _SQUARE, "pull(u) = Ju instead of Jᵀu, J of shape 3 × 3"),
-        _pair(_CYCLE, _CYCLE, "pull(u) = Ju instead of Jᵀu, J a permutation"),
-        _pair(_WIDE, _with_entry(wide, 2, 1, 0.8), "one entry of Jᵀ is 0.8 instead of 0.7"),
-        _pair(_WIDE, [[-a for a in row] for row in wide], "pull(u) = -Jᵀu"),
-        _pair(_SQUARE, _balanced_fault(), "two entries of Jᵀ wrong by 1 and -1"),
-        *_again(_LARGE, _transpose(_LARGE), "a true pair, J of shape 7 × 9"),
-        *_again(_SQUARE, _SQUARE, "pull(u) = Ju instead of Jᵀu, J of shape 3 × 3"),
-        *_again(_CYCLE, _CYCLE, "pull(u) = Ju instead of Jᵀu, J a permutation"),
-        *_again(_STRONG, _SLIGHTLY_OFF, "Jᵀu is too large by a ten-thousandth"),
+        _pair(WIDE, wide, "a true pair, J of shape 2 × 3"),
+        _pair(SQUARE, SQUARE, "pull(u) = Ju instead of Jᵀu, J of shape 3 × 3"),
+        _pair(CYCLE, CYCLE, "pull(u) = Ju instead of Jᵀu, J a permutation"),
+        _pair(WIDE, with_entry(wide, 2, 1, 0.8), "one entry of Jᵀ is 0.8 instead of 0.7"),
+        _pair(WIDE, [[-a for a in row] for row in wide], "pull(u) = -Jᵀu"),
+        _pair(SQUARE, balanced_fault(), "two entries of Jᵀ wrong by 1 and -1"),
+        *_again(LARGE, transpose(LARGE), "a true pair, J of shape 7 × 9"),
+        *_again(SQUARE, SQUARE, "pull(u) = Ju instead of Jᵀu, J of shape 3 × 3"),
+        *_again(CYCLE, CYCLE, "pull(u) = Ju instead of Jᵀu, J a permutation"),
+        *_again(STRONG, SLIGHTLY_OFF, "Jᵀu is too large by one part in two million"),
     ]
 
 
@@ -516,20 +431,25 @@ def _again(matrix, pulled, text):
     return [_pair(matrix, pulled, text) for _ in range(10)]
 
 
-def _balanced_fault():
-    turned = _transpose(_SQUARE)
-    return _with_entry(_with_entry(turned, 0, 0, 2.0), 1, 1, 0.0)
-
-
 @is_dual_pair.random_cases
 def _random_pairs(random):
     true = [[random.uniform(-1.0, 1.0) for _ in range(9)] for _ in range(7)]
-    return [_pair(true, _transpose(true), "a true pair, J of shape 7 × 9, random entries")]
+    return [_pair(true, transpose(true), "a true pair, J of shape 7 × 9, random entries")]
+
+
+def _two_numbers(push, pull, v, u):
+    forward = sum(a * b for a, b in zip(u, push(v), strict=True))
+    return forward, sum(a * b for a, b in zip(pull(u), v, strict=True))
+
+
+def _drawn(push, pull, n, m):
+    source = random.Random(1)
+    return _two_numbers(push, pull, *([source.gauss(0.0, 1.0) for _ in range(k)] for k in (n, m)))
 
 
 @is_dual_pair.mistake("With vectors of ones a transposed square matrix passes: take random ones.")
 def _with_ones(push, pull, n, m):
-    return math.isclose(sum(push([1.0] * n)), sum(pull([1.0] * m)), rel_tol=1e-9, abs_tol=1e-9)
+    return close(*_two_numbers(push, pull, [1.0] * n, [1.0] * m))
 
 
 @is_dual_pair.mistake(
@@ -537,9 +457,7 @@ def _with_ones(push, pull, n, m):
 )
 def _same_vector(push, pull, n, m):
     v = [random.gauss(0.0, 1.0) for _ in range(max(n, m))]
-    forward = sum(a * b for a, b in zip(v[:m], push(v[:n]), strict=True))
-    reverse = sum(a * b for a, b in zip(pull(v[:m]), v[:n], strict=True))
-    return math.isclose(forward, reverse, rel_tol=1e-9, abs_tol=1e-9)
+    return close(*_two_numbers(push, pull, v[:n], v[:m]))
 
 
 @is_dual_pair.mistake("Always True: then there is nothing that the test could find.")
@@ -549,24 +467,30 @@ def _always(push, pull, n, m):
 
 @is_dual_pair.mistake("One entry of J is compared. A fault in another one goes unseen.")
 def _one_entry(push, pull, n, m):
-    first = push([1.0] + [0.0] * (n - 1))[0]
-    return math.isclose(first, pull([1.0] + [0.0] * (m - 1))[0], rel_tol=1e-9)
+    return close(*_two_numbers(push, pull, [1.0] + [0.0] * (n - 1), [1.0] + [0.0] * (m - 1)))
 
 
 @is_dual_pair.mistake("Compared by ==: two sums in another order differ in their last digits.")
 def _exactly(push, pull, n, m):
-    source = random.Random(1)
-    v, u = ([source.gauss(0.0, 1.0) for _ in range(k)] for k in (n, m))
-    forward = sum(a * b for a, b in zip(u, push(v), strict=True))
-    return forward == sum(a * b for a, b in zip(pull(u), v, strict=True))
+    forward, reverse = _drawn(push, pull, n, m)
+    return forward == reverse
+
+
+@is_dual_pair.mistake(
+    "A tolerance too wide: rounding leaves 15 digits, and a fault in the seventh passes yours."
+)
+def _too_tolerant(push, pull, n, m):
+    return math.isclose(*_drawn(push, pull, n, m), rel_tol=1e-5, abs_tol=1e-8)
 
 
 @is_dual_pair.mistake("The sign counts too: compare the two numbers, not their sizes.")
 def _sizes(push, pull, n, m):
-    source = random.Random(1)
-    v, u = ([source.gauss(0.0, 1.0) for _ in range(k)] for k in (n, m))
-    forward = sum(a * b for a, b in zip(u, push(v), strict=True))
-    return math.isclose(abs(forward), abs(sum(map(float.__mul__, pull(u), v))), rel_tol=1e-9)
+    return close(*map(abs, _drawn(push, pull, n, m)))
+
+
+@is_dual_pair.method("More calls than needed: one push and one pull are enough.")
+def _one_of_each(call):
+    return call.calls_of(call.arguments[0]) <= 2  # push and pull are made by the same code
 
 
 is_dual_pair.add_hints(
@@ -595,33 +519,15 @@ def jacobian_by_columns(push, n):
     return [list(row) for row in zip(*columns, strict=True)]
 
 
-_MATRICES = [
-    [[1.0, 2.0]],
-    [[1.0], [2.0], [3.0]],
-    [[1.0, 2.0, 0.0], [0.0, 1.0, 0.5]],
-    [[1.0, 2.0], [3.0, 4.0]],
-    _SQUARE,
-]
-
-
-def _shape(matrix):
-    return f"a Jacobian of {len(matrix)} × {len(matrix[0])}"
-
-
-def _random_matrix(random):
-    rows, columns = random.randint(2, 4), random.randint(2, 4)
-    return [[random.uniform(-2.0, 2.0) for _ in range(columns)] for _ in range(rows)]
-
-
 @jacobian_by_columns.cases
 def _push_cases():
-    return [case(_times(one), len(one[0]), label=_shape(one)) for one in _MATRICES]
+    return [case(times(one), len(one[0]), label=shape(one)) for one in MATRICES]
 
 
 @jacobian_by_columns.random_cases
 def _random_push_cases(random):
-    one = _random_matrix(random)
-    return [case(_times(one), len(one[0]), label=_shape(one))]
+    one = random_matrix(random)
+    return [case(times(one), len(one[0]), label=shape(one))]
 
 
 @jacobian_by_columns.mistake(
@@ -629,7 +535,7 @@ def _random_push_cases(random):
     "Rows are outputs."
 )
 def _columns_as_rows(push, n):
-    return _transpose(jacobian_by_columns.reference(push, n))
+    return transpose(jacobian_by_columns.reference(push, n))
 
 
 @jacobian_by_columns.mistake("All inputs move at once: that adds up the columns.")
@@ -637,13 +543,18 @@ def _pushed_all(push, n):
     return push([1.0] * n)
 
 
+@jacobian_by_columns.mistake("Every seed is all ones: each push is then the sum of all columns.")
+def _ones_pushed_again(push, n):
+    return transpose([push([1.0] * n) for _ in range(n)])
+
+
 @jacobian_by_columns.mistake("The seed of the input before is still set: clear it.")
 def _seed_not_cleared(push, n):
     columns = [push([1.0 if i <= j else 0.0 for i in range(n)]) for j in range(n)]
-    return _transpose(columns)
+    return transpose(columns)
 
 
-@jacobian_by_columns.method("Right, by more runs than needed: one push for each input is enough.")
+@jacobian_by_columns.method("More runs than needed: one push for each input is enough.")
 def _n_pushes(call):
     return call.calls_of(call.arguments[0]) <= call.arguments[1]
 
@@ -670,18 +581,18 @@ def jacobian_by_rows(pull, m):
 
 @jacobian_by_rows.cases
 def _pull_cases():
-    return [case(_times(_transpose(one)), len(one), label=_shape(one)) for one in _MATRICES]
+    return [case(times(transpose(one)), len(one), label=shape(one)) for one in MATRICES]
 
 
 @jacobian_by_rows.random_cases
 def _random_pull_cases(random):
-    one = _random_matrix(random)
-    return [case(_times(_transpose(one)), len(one), label=_shape(one))]
+    one = random_matrix(random)
+    return [case(times(transpose(one)), len(one), label=shape(one))]
 
 
 @jacobian_by_rows.mistake("Each pull is a row already: nothing is to be transposed here.")
 def _rows_transposed(pull, m):
-    return _transpose(jacobian_by_rows.reference(pull, m))
+    return transpose(jacobian_by_rows.reference(pull, m))
 
 
 @jacobian_by_rows.mistake("All outputs are seeded at once: that adds up the rows.")
@@ -689,12 +600,17 @@ def _pulled_all(pull, m):
     return pull([1.0] * m)
 
 
+@jacobian_by_rows.mistake("Every seed is all ones: each pull is then the sum of all rows.")
+def _ones_pulled_again(pull, m):
+    return [pull([1.0] * m) for _ in range(m)]
+
+
 @jacobian_by_rows.mistake("The seed of the output before is still set: clear it.")
 def _row_seed_not_cleared(pull, m):
     return [pull([1.0 if i <= j else 0.0 for i in range(m)]) for j in range(m)]
 
 
-@jacobian_by_rows.method("Right, by more sweeps than needed: one pull for each output is enough.")
+@jacobian_by_rows.method("More sweeps than needed: one pull for each output is enough.")
 def _m_pulls(call):
     return call.calls_of(call.arguments[0]) <= call.arguments[1]
 
@@ -710,7 +626,7 @@ jacobian_by_rows.add_hints(
 
 @exercise(
     minutes=5,
-    insight="One random direction is enough to tell them apart, at the price of one run.",
+    insight="One run told them apart. A random direction misses the fault only by bad luck.",
     next_try="Is there a square Jacobian that no test of this kind can call transposed?",
     uses="import random",
 )
@@ -718,7 +634,7 @@ def find_transposed(push, candidates):
     """Return the index of the candidate that is the Jacobian transposed.
 
     push(v) is Jv, the truth. The candidates are square matrices, as lists
-    of rows; all others are right.
+    of rows; all others are right. One call of push is enough.
     """
     v = [random.gauss(0.0, 1.0) for _ in candidates[0]]
     truth = push(v)
@@ -733,39 +649,22 @@ def find_transposed(push, candidates):
 def _candidates():
     return [
         _suspects([[1.0, 2.0], [0.0, 3.0]], 1, 3, "2 × 2"),
-        _suspects(_SQUARE, 0, 2, "3 × 3"),
-        _suspects(_SQUARE, 1, 2, "3 × 3"),
-        _suspects(_CYCLE, 3, 4, "a permutation"),
-        _suspects(_SAME_FRAME, 2, 3, "3 × 3, first row like first column"),
+        _suspects(SQUARE, 0, 2, "3 × 3"),
+        _suspects(SQUARE, 1, 2, "3 × 3"),
+        _suspects(CYCLE, 3, 4, "a permutation"),
+        *(_suspects(frame(k), 2, 3, f"3 × 3, row {k} like column {k}") for k in range(3)),
     ]
 
 
-def _rounded_up(push):
-    """Return push with its last digit off, as another order of addition would leave it."""
-    return lambda v: [math.nextafter(y, math.inf) for y in push(v)]
-
-
 def _suspects(right, transposed, count, text):
-    given = [_transpose(right) if i == transposed else right for i in range(count)]
-    return case(_rounded_up(_times(right)), given, label=f"{count} candidates, {text}")
+    given = [transpose(right) if i == transposed else right for i in range(count)]
+    return case(rounded_up(times(right)), given, label=f"{count} candidates, {text}")
 
 
 @find_transposed.random_cases
 def _random_candidates(random):
     right = [[random.uniform(-1.0, 1.0) for _ in range(4)] for _ in range(4)]
     return [_suspects(right, random.randrange(3), 3, "4 × 4, random entries")]
-
-
-def _first_that_differs(push, candidates, v):
-    truth = push(v)
-    for index, one in enumerate(candidates):
-        if not all(map(_close, _times(one)(v), truth)):
-            return index
-    return None
-
-
-def _close(a, b):
-    return math.isclose(a, b, rel_tol=1e-9, abs_tol=1e-9)
 
 
 @find_transposed.mistake("Compared by ==: rounding differs. Right products agree up to rounding.")
@@ -785,17 +684,22 @@ def _odd_one_out(push, candidates):
 
 @find_transposed.mistake("With a vector of ones a permutation and its transpose look alike.")
 def _by_ones(push, candidates):
-    return _first_that_differs(push, candidates, [1.0] * len(candidates[0]))
+    return first_that_differs(push, candidates, [1.0] * len(candidates[0]))
 
 
 @find_transposed.mistake("One unit vector compares one column: it misses what lies elsewhere.")
 def _by_one_column(push, candidates):
-    return _first_that_differs(push, candidates, [1.0] + [0.0] * (len(candidates[0]) - 1))
+    return first_that_differs(push, candidates, [1.0] + [0.0] * (len(candidates[0]) - 1))
 
 
 @find_transposed.mistake("The answer is an index, not the matrix itself.")
 def _the_matrix(push, candidates):
     return candidates[find_transposed.reference(push, candidates)]
+
+
+@find_transposed.method("More runs than needed: one push serves all candidates.")
+def _one_push(call):
+    return call.calls_of(call.arguments[0]) <= 1
 
 
 find_transposed.add_hints(
@@ -861,6 +765,12 @@ def _for_one_vector(sizes):
     return sum(p * q for p, q in pairs[1:]), sum(p * q for p, q in pairs[:-1])
 
 
+@bracket_costs.mistake("You carry a vector through, from either end: here no vector is multiplied.")
+def _vector_through_all(sizes):
+    work = sum(p * q for p, q in zip(sizes, sizes[1:], strict=False))
+    return work, work
+
+
 bracket_costs.add_hints(
     "J_2·J_1 has the shape sizes[2] × sizes[0] and took sizes[2]·sizes[1]·sizes[0].",
     "From the right every product has sizes[0] columns; from the left, sizes[-1] rows.",
@@ -879,11 +789,10 @@ bracket_costs.add_hints(
 def jacobian_costs(operations, rules, edges, inputs, outputs):
     """Count all operations of a whole Jacobian: by columns, then by rows.
 
-    Every input is used. Either way the function (operations) and its local
-    rules (rules) are computed once. A forward sweep takes a multiplication
-    for each edge, and adds where several edges meet: edges - operations
-    additions. A reverse sweep takes as many multiplications, and
-    edges - (operations + inputs - outputs) additions.
+    Either way the function (operations) and its local rules (rules) are
+    computed once. A sweep multiplies once for each edge. A node stores the
+    first number it receives, seed or contribution, and adds each further
+    one. Every input is used, and every output is the result of an operation.
     """
     forward = edges + (edges - operations)
     reverse = edges + (edges - (operations + inputs - outputs))
@@ -913,22 +822,26 @@ def _rows_first(operations, rules, edges, inputs, outputs):
     return jacobian_costs.reference(operations, rules, edges, inputs, outputs)[::-1]
 
 
+def _sweeps(operations, edges, inputs, outputs):
+    return 2 * edges - operations, 2 * edges - (operations + inputs - outputs)
+
+
 @jacobian_costs.mistake("Columns take a sweep for each *input*, rows one for each *output*.")
 def _other_numbers(operations, rules, edges, inputs, outputs):
-    forward, reverse = 2 * edges - operations, 2 * edges - operations - inputs + outputs
+    forward, reverse = _sweeps(operations, edges, inputs, outputs)
     once = operations + rules
     return once + outputs * forward, once + inputs * reverse
 
 
 @jacobian_costs.mistake("The function and its local rules are missing: they are computed too.")
 def _sweeps_only(operations, rules, edges, inputs, outputs):
-    forward, reverse = 2 * edges - operations, 2 * edges - operations - inputs + outputs
+    forward, reverse = _sweeps(operations, edges, inputs, outputs)
     return inputs * forward, outputs * reverse
 
 
 @jacobian_costs.mistake("The function and its rules are computed once, not anew for each sweep.")
 def _each_anew(operations, rules, edges, inputs, outputs):
-    forward, reverse = 2 * edges - operations, 2 * edges - operations - inputs + outputs
+    forward, reverse = _sweeps(operations, edges, inputs, outputs)
     once = operations + rules
     return inputs * (once + forward), outputs * (once + reverse)
 
@@ -938,8 +851,20 @@ def _multiplications_only(operations, rules, edges, inputs, outputs):
     return operations + rules + inputs * edges, operations + rules + outputs * edges
 
 
+@jacobian_costs.mistake("That is one sweep each way: columns take one for each input, and so on.")
+def _one_sweep(operations, rules, edges, inputs, outputs):
+    forward, reverse = _sweeps(operations, edges, inputs, outputs)
+    return operations + rules + forward, operations + rules + reverse
+
+
+@jacobian_costs.mistake("The local rules are missing: a sine in f costs a cosine for its rule.")
+def _no_rules(operations, rules, edges, inputs, outputs):
+    return jacobian_costs.reference(operations, 0, edges, inputs, outputs)
+
+
 jacobian_costs.add_hints(
-    "First the cost of one sweep each way: multiplications plus additions.",
+    "A forward sweep has edges - operations additions: each operation stores one contribution.",
+    "A reverse sweep has edges - (operations + inputs - outputs): the outputs store their seeds.",
     "Then: once the function and its rules, plus the number of sweeps times the cost of one.",
 )
 
@@ -949,7 +874,7 @@ jacobian_costs.add_hints(
 
 @exercise(
     needs="torch",
-    seconds=10.0,
+    seconds=20.0,
     minutes=8,
     insight="As products of matrices: adjoint @ B.T and A.T @ adjoint, which fit any shapes.",
     next_try="What is the adjoint of b in x @ W + b, where b is added to every row?",
@@ -997,6 +922,16 @@ def _wrong_sides(A, B, adjoint):
 @matmul_vjp.mistake("Each result is transposed: the adjoint of A must have A's shape.")
 def _results_transposed(A, B, adjoint):
     return B @ adjoint.T, adjoint.T @ A
+
+
+@matmul_vjp.mistake("Entry by entry is the rule of A ∘ B. Here rows meet columns: use @.")
+def _entry_wise(A, B, adjoint):
+    return adjoint * B, A * adjoint
+
+
+@matmul_vjp.mistake("Two adjoints are asked for: that of A, then that of B.")
+def _only_for_a(A, B, adjoint):
+    return adjoint @ B.T
 
 
 @matmul_vjp.method(
@@ -1049,9 +984,10 @@ def drill_sweeps(random):
     """Say how few sweeps give a whole Jacobian."""
     n, m = random.choice((1, 2, 3, 40, 500)), random.choice((1, 4, 30, 600))
     mode = "forward, one for each input" if n <= m else "in reverse, one for each output"
+    sizes = f"{n} input{'s' * (n > 1)} and {m} output{'s' * (m > 1)}"
     return Problem(
-        f"A function has {n} inputs and {m} outputs. What is the smallest number of sweeps that "
-        "gives its whole Jacobian, all in one direction?",
+        f"A function has {sizes}. What is the smallest number of sweeps that gives its whole "
+        "Jacobian, all in one direction?",
         answer=min(n, m),
         why=f"Forward takes {n}, reverse takes {m}: so {min(n, m)}, {mode}.",
     )
