@@ -230,3 +230,21 @@ def test_a_new_tensor_in_the_place_of_x_is_noticed():
         return values
 
     assert "x itself does not hold" in _message(ex03.descend_in_place, answer)
+
+
+def test_an_update_behind_the_version_counter_is_told_apart():
+    def answer(f, x, rate, steps):
+        values = []
+        for _ in range(steps):
+            value = f(x)
+            (gradient,) = torch.autograd.grad(value, x)
+            x.data -= rate * gradient
+            values.append(value.item())
+        x.grad = None
+        return values
+
+    assert "version counter" in _message(ex03.descend_in_place, answer)
+
+
+def test_only_one_of_three_factors_is_detached():
+    assert "Two are left" in _message(ex03.four_gradients, (9.0, 12.0, 6.0, 9.0))

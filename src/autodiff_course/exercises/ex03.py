@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
-import weakref
 
 import torch
 from torch.autograd.graph import saved_tensors_hooks
 
+from . import chains03
+from .chains03 import Watched, bent, descended, over_saved, values, wanting
 from .drills import Problem, drill
 from .framework import case, exercise
 
@@ -26,8 +26,20 @@ __all__ = [
 ]
 
 
-def _values(*shape, seed=0, dtype=torch.float32):
-    return torch.rand(shape, generator=torch.Generator().manual_seed(seed), dtype=dtype) + 0.1
+def _mistakes(exercise, *pairs):
+    """Register wrong answers, given as message and function."""
+    for number, (message, function) in enumerate(pairs, start=1):
+        if function.__name__ in ("<lambda>", "count"):
+            function.__name__ = f"wrong_{number}"
+        exercise.mistake(message)(function)
+
+
+def _leaves(exercise, name, position):
+    """Ask that an argument is left as it was."""
+
+    @exercise.method(f"The gradient is right, but {name} was changed: detach it first.")
+    def _as_it_was(call):
+        return call.unchanged and not call.arguments[position].requires_grad
 
 
 # 1. The bytes that a graph keeps
@@ -64,10 +76,6 @@ def saved_bytes(f, *inputs):
     return sum(sizes.values())
 
 
-def _wanting(*shape, seed=0, dtype=torch.float32):
-    return _values(*shape, seed=seed, dtype=dtype).requires_grad_()
-
-
 def _sum_of_slices(x):
     return (x[:10].sin() + x[10:20].sin()).sum()
 
@@ -80,70 +88,39 @@ def _chain_of_five(x):
 
 @saved_bytes.cases
 def _calls():
-    def one(label, f, *inputs):
-        return case(f, *inputs, label=label)
-
-    return [
-        one("torch.sin of 1000 numbers in float32", torch.sin, _wanting(1000)),
-        one("x + y, 1000 numbers each", torch.add, _wanting(1000), _wanting(1000, seed=1)),
-        one("x * y, 1000 numbers each", torch.mul, _wanting(1000), _wanting(1000, seed=1)),
-        one("x * x, 1000 numbers", lambda x: x * x, _wanting(1000)),
-        one("torch.sin in float64", torch.sin, _wanting(30, 20, dtype=torch.float64)),
-        one("two slices of ten numbers each", _sum_of_slices, _wanting(1000)),
-        one("five sines", _chain_of_five, _wanting(100)),
-        one("torch.exp of 100 numbers", torch.exp, _wanting(100)),
-    ]
+    calls = {
+        "torch.sin of 1000 numbers in float32": (torch.sin, wanting(1000)),
+        "x + y, 1000 numbers each": (torch.add, wanting(1000), wanting(1000, seed=1)),
+        "x * y, 1000 numbers each": (torch.mul, wanting(1000), wanting(1000, seed=1)),
+        "x * x, 1000 numbers": (lambda x: x * x, wanting(1000)),
+        "torch.sin in float64": (torch.sin, wanting(30, 20, dtype=torch.float64)),
+        "two slices of ten numbers each": (_sum_of_slices, wanting(1000)),
+        "five sines": (_chain_of_five, wanting(100)),
+        "torch.exp of 100 numbers": (torch.exp, wanting(100)),
+    }
+    return [case(*call, label=label) for label, call in calls.items()]
 
 
-def _over_saved(measure):
-    """Make a wrong answer of what it adds for each saved tensor."""
-
-    def wrong(f, *inputs):
-        found = []
-
-        def put_away(tensor):
-            found.append(measure(tensor))
-            return tensor
-
-        with saved_tensors_hooks(put_away, lambda tensor: tensor):
-            f(*inputs)
-        return sum(found)
-
-    return wrong
-
-
-@saved_bytes.mistake("x * x keeps x twice, but in one storage: count each storage once.")
-def _each_time(f, *inputs):
-    return _over_saved(lambda tensor: tensor.untyped_storage().nbytes())(f, *inputs)
-
-
-@saved_bytes.mistake("A slice keeps the whole storage alive: ask the storage for its bytes.")
-def _views_alone(f, *inputs):
-    seen = {}
-
-    def put_away(tensor):
-        seen[tensor.data_ptr()] = tensor.nbytes
-        return tensor
-
-    with saved_tensors_hooks(put_away, lambda tensor: tensor):
-        result = f(*inputs)
-    del result
-    return sum(seen.values())
-
-
-@saved_bytes.mistake("Those are the bytes of each saved tensor: count storages, each of them once.")
-def _tensor_bytes(f, *inputs):
-    return _over_saved(lambda tensor: tensor.nbytes)(f, *inputs)
-
-
-@saved_bytes.mistake("Those are numbers, not bytes.")
-def _numbers(f, *inputs):
-    return _over_saved(lambda tensor: tensor.numel())(f, *inputs)
-
-
-@saved_bytes.mistake("That is how many tensors are kept. Each of them has a storage with bytes.")
-def _how_many(f, *inputs):
-    return _over_saved(lambda tensor: 1)(f, *inputs)
+_mistakes(
+    saved_bytes,
+    (
+        "x * x keeps x twice, but in one storage: count each storage once.",
+        over_saved(lambda tensor: tensor.untyped_storage().nbytes()),
+    ),
+    (
+        "A slice keeps the whole storage alive: ask the storage for its bytes.",
+        over_saved(lambda tensor: tensor.nbytes, key=lambda tensor: tensor.data_ptr()),
+    ),
+    (
+        "Those are the bytes of each saved tensor: count storages, each of them once.",
+        over_saved(lambda tensor: tensor.nbytes),
+    ),
+    ("Those are numbers, not bytes.", over_saved(lambda tensor: tensor.numel())),
+    (
+        "That is how many tensors are kept. Each of them has a storage with bytes.",
+        over_saved(lambda tensor: 1),
+    ),
+)
 
 
 saved_bytes.add_hints(
@@ -169,29 +146,23 @@ def network_bytes():
     return 4 * (inputs + tanh + difference)
 
 
-@network_bytes.mistake("W is kept for the gradient of the inputs only, and nobody wants that one.")
-def _weights_too():
-    return 4 * (64 * 20 + 2 * 64 * 50 + 20 * 50)
-
-
-@network_bytes.mistake("The inputs are kept too: the gradient of W is their transpose times ...")
-def _no_inputs():
-    return 4 * 2 * 64 * 50
-
-
-@network_bytes.mistake("Those are numbers. Each takes 4 bytes.")
-def _numbers_of_network():
-    return 64 * 20 + 2 * 64 * 50
-
-
-@network_bytes.mistake("tanh keeps its result, not its input, and a sum keeps nothing.")
-def _input_of_tanh_too():
-    return 4 * (64 * 20 + 3 * 64 * 50)
-
-
-@network_bytes.mistake("The square keeps what is squared, beside what tanh keeps.")
-def _no_square():
-    return 4 * (64 * 20 + 64 * 50)
+_mistakes(
+    network_bytes,
+    (
+        "W is kept for the gradient of the inputs only, and nobody wants that one.",
+        lambda: 4 * (64 * 20 + 2 * 64 * 50 + 20 * 50),
+    ),
+    (
+        "The inputs are kept too: the gradient of W is their transpose times ...",
+        lambda: 4 * 2 * 64 * 50,
+    ),
+    ("Those are numbers. Each takes 4 bytes.", lambda: 64 * 20 + 2 * 64 * 50),
+    (
+        "tanh keeps its result, not its input, and a sum keeps nothing.",
+        lambda: 4 * (64 * 20 + 3 * 64 * 50),
+    ),
+    ("The square keeps what is squared, beside what tanh keeps.", lambda: 4 * (64 * 20 + 64 * 50)),
+)
 
 
 network_bytes.add_hints(
@@ -240,51 +211,18 @@ def gradient_with_checkpoints(layer, x, length, segment, adjoint):
     return adjoint
 
 
-class _Watched:
-    """A layer that counts its runs, and how many of its results and adjoints are alive at once."""
-
-    def __init__(self, layer):
-        self.layer, self.runs, self.most, self._seen = layer, 0, 0, []
-
-    def __call__(self, x):
-        self.runs += 1
-        y = self.layer(x)
-        self._see(y)
-        if y.requires_grad:
-            y.register_hook(self._see)
-        return y
-
-    def _see(self, tensor):
-        with contextlib.suppress(NotImplementedError):  # inside a transform nothing can be seen
-            self._seen.append(weakref.ref(tensor.untyped_storage()))
-        self._seen = [ref for ref in self._seen if ref() is not None]
-        self.most = max(self.most, len({id(ref()) for ref in self._seen}))
-
-    def __repr__(self):
-        return "a layer that counts its runs"
-
-
-_WEIGHT = torch.tensor(1.0, dtype=torch.float64, requires_grad=True)
-
-
-def _bent(x):
-    # Each number meets its neighbour, so that the order of the layers matters; and the weight makes
-    # autograd record whatever is not told otherwise.
-    return x * torch.cos(x.roll(1)) * _WEIGHT + 0.5
-
-
 @gradient_with_checkpoints.cases
 def _chains():
-    x, adjoint = _values(5, dtype=torch.float64), _values(5, seed=1, dtype=torch.float64)
+    x, adjoint = values(5, dtype=torch.float64), values(5, seed=1, dtype=torch.float64)
     sizes = [(4, 2), (1, 1), (6, 1), (6, 6), (12, 3), (36, 6)]
-    return [case(_Watched(_bent), x.clone(), *size, adjoint.clone()) for size in sizes]
+    return [case(Watched(bent), x.clone(), *size, adjoint.clone()) for size in sizes]
 
 
 @gradient_with_checkpoints.random_cases
 def _random_chains(random):
     segment, parts = random.randint(1, 4), random.randint(1, 4)
-    x = _values(3, seed=random.randint(0, 99), dtype=torch.float64)
-    return [case(_Watched(_bent), x, segment * parts, segment, torch.ones_like(x))]
+    x = values(3, seed=random.randint(0, 99), dtype=torch.float64)
+    return [case(Watched(bent), x, segment * parts, segment, torch.ones_like(x))]
 
 
 @gradient_with_checkpoints.method(
@@ -304,54 +242,25 @@ def _runs_little(call):
     return layer.runs <= 2 * length - segment
 
 
-@gradient_with_checkpoints.method("The gradient is right, but x was changed: detach it first.")
-def _leaves_x(call):
-    return call.unchanged and not call.arguments[1].requires_grad
+_leaves(gradient_with_checkpoints, "x", 1)
 
 
-def _pulled_back(layer, start, count, adjoint):
-    """Run some layers from `start`, recorded, and sweep back."""
-    start = start.detach().requires_grad_()
-    y = start
-    for _ in range(count):
-        y = layer(y)
-    return torch.autograd.grad(y, start, adjoint)[0]
-
-
-def _starts(layer, x, length, segment):
-    starts = [x.detach()]
-    with torch.no_grad():
-        for number in range(1, length):
-            x = layer(x)
-            if number % segment == 0:
-                starts.append(x)
-    return starts
-
-
-@gradient_with_checkpoints.mistake("The segments go from the last to the first, as any sweep does.")
-def _first_segment_first(layer, x, length, segment, adjoint):
-    for start in _starts(layer, x, length, segment):
-        adjoint = _pulled_back(layer, start, segment, adjoint)
-    return adjoint
-
-
-@gradient_with_checkpoints.mistake(
-    "Each segment must get the adjoint that the one behind it sends, not the one of the end."
+_mistakes(
+    gradient_with_checkpoints,
+    (
+        "The segments go from the last to the first, as any sweep does.",
+        chains03.first_segment_first,
+    ),
+    (
+        "Each segment must get the adjoint that the one behind it sends, not the one of the end.",
+        chains03.adjoint_of_the_end,
+    ),
+    (
+        "That is the adjoint of the last segment's start. Go on, to x.",
+        chains03.last_segment_only,
+    ),
+    ("The adjoint is lost: give it to `torch.autograd.grad`.", chains03.adjoint_of_ones),
 )
-def _adjoint_of_the_end(layer, x, length, segment, adjoint):
-    for start in reversed(_starts(layer, x, length, segment)):
-        found = _pulled_back(layer, start, segment, adjoint)
-    return found
-
-
-@gradient_with_checkpoints.mistake("That is the adjoint of the last segment's start. Go on, to x.")
-def _last_segment_only(layer, x, length, segment, adjoint):
-    return _pulled_back(layer, _starts(layer, x, length, segment)[-1], segment, adjoint)
-
-
-@gradient_with_checkpoints.mistake("The adjoint is lost: give it to `torch.autograd.grad`.")
-def _adjoint_of_ones(layer, x, length, segment, adjoint):
-    return _pulled_back(layer, x, length, torch.ones_like(x))
 
 
 gradient_with_checkpoints.add_hints(
@@ -401,30 +310,35 @@ def _whole(call):
     return call.value is None or not isinstance(call.value, float)
 
 
-@best_segment.mistake("That holds the fewest tensors. What is asked is the least work that fits.")
-def _fewest_tensors(length, budget):
-    fits = [s for s in range(1, length + 1) if length % s == 0 and length // s + s - 1 <= budget]
-    return min(fits, key=lambda s: length // s + s, default=None)
+def _fitting(length, budget):
+    return [s for s in range(1, length + 1) if length % s == 0 and length // s + s - 1 <= budget]
 
 
-@best_segment.mistake("Of those that fit, the shortest segment does the most work.")
-def _shortest(length, budget):
-    fits = [s for s in range(1, length + 1) if length % s == 0 and length // s + s - 1 <= budget]
-    return min(fits, default=None)
-
-
-@best_segment.mistake(
-    "One too many is counted: the start of the segment at work is held once. (Or is `<` in the "
-    "place of `<=`?)"
+_mistakes(
+    best_segment,
+    (
+        "That holds the fewest tensors. What is asked is the least work that fits.",
+        lambda length, budget: min(
+            _fitting(length, budget), key=lambda s: length // s + s, default=None
+        ),
+    ),
+    (
+        "Of those that fit, the shortest segment does the most work.",
+        lambda length, budget: min(_fitting(length, budget), default=None),
+    ),
+    (
+        "One too many is counted: the start of the segment at work is held once. (Or is `<` in "
+        "the place of `<=`?)",
+        lambda length, budget: max(_fitting(length, budget - 1), default=None),
+    ),
+    (
+        "A segment must divide the length.",
+        lambda length, budget: max(
+            (s for s in range(1, length + 1) if math.ceil(length / s) + s - 1 <= budget),
+            default=None,
+        ),
+    ),
 )
-def _one_too_many(length, budget):
-    return best_segment.reference(length, budget - 1)
-
-
-@best_segment.mistake("A segment must divide the length.")
-def _any_segment(length, budget):
-    fits = [s for s in range(1, length + 1) if math.ceil(length / s) + s - 1 <= budget]
-    return max(fits, default=None)
 
 
 best_segment.add_hints(
@@ -473,16 +387,9 @@ def gradient_by_halving(layer, x, length, adjoint):
 
 @gradient_by_halving.cases
 def _long_chains():
-    x, adjoint = _values(5, dtype=torch.float64), _values(5, seed=1, dtype=torch.float64)
+    x, adjoint = values(5, dtype=torch.float64), values(5, seed=1, dtype=torch.float64)
     lengths = [2, 1, 3, 16, 37, 64]
-    return [case(_Watched(_bent), x.clone(), length, adjoint.clone()) for length in lengths]
-
-
-def _runs_of_halving(length):
-    half = length // 2
-    if length == 1:
-        return 1
-    return half + _runs_of_halving(length - half) + _runs_of_halving(half)
+    return [case(Watched(bent), x.clone(), length, adjoint.clone()) for length in lengths]
 
 
 @gradient_by_halving.method(
@@ -497,52 +404,31 @@ def _holds_a_logarithm(call):
 @gradient_by_halving.method("The gradient is right, but too many layers run: begin at the middle.")
 def _runs_of_a_logarithm(call):
     layer, _, length, _ = call.arguments
-    return layer.runs <= _runs_of_halving(length)
+    return layer.runs <= chains03.runs_of_halving(length)
 
 
-@gradient_by_halving.method("The gradient is right, but x was changed: detach it first.")
-def _leaves_start(call):
-    return call.unchanged and not call.arguments[1].requires_grad
+_leaves(gradient_by_halving, "x", 1)
 
 
-@gradient_by_halving.mistake("The second part comes first: the adjoint arrives at the end.")
-def _first_part_first(layer, x, length, adjoint):
-    for start in _starts(layer, x, length, 1):
-        adjoint = _pulled_back(layer, start, 1, adjoint)
-    return adjoint
-
-
-@gradient_by_halving.mistake("The first part must get the adjoint that the second one returns.")
-def _same_adjoint(layer, x, length, adjoint):
-    if length == 1:
-        return _pulled_back(layer, x, 1, adjoint)
-    return _same_adjoint(layer, x, length // 2, adjoint)
-
-
-@gradient_by_halving.mistake("That is the adjoint of the middle. The first part is still to do.")
-def _second_part_only(layer, x, length, adjoint):
-    half = length // 2
-    with torch.no_grad():
-        for _ in range(half):
-            x = layer(x)
-    return _pulled_back(layer, x, length - half, adjoint)
-
-
-@gradient_by_halving.mistake("Where length is odd, the two parts must still add up to it.")
-def _two_equal_halves(layer, x, length, adjoint):
-    return gradient_by_halving.reference(layer, x, 1 << (length.bit_length() - 1), adjoint)
-
-
-@gradient_by_halving.mistake("An odd length has two parts that differ: give one `length - half`.")
-def _half_and_half(layer, x, length, adjoint):
-    if length == 1:
-        return _pulled_back(layer, x, 1, adjoint)
-    middle = x
-    with torch.no_grad():
-        for _ in range(length // 2):
-            middle = layer(middle)
-    adjoint = _half_and_half(layer, middle, length // 2, adjoint)
-    return _half_and_half(layer, x, length // 2, adjoint)
+_mistakes(
+    gradient_by_halving,
+    ("The second part comes first: the adjoint arrives at the end.", chains03.first_part_first),
+    ("The first part must get the adjoint that the second one returns.", chains03.same_adjoint),
+    (
+        "That is the adjoint of the middle. The first part is still to do.",
+        chains03.second_part_only,
+    ),
+    (
+        "Where length is odd, the two parts must still add up to it.",
+        lambda layer, x, length, adjoint: gradient_by_halving.reference(
+            layer, x, 1 << (length.bit_length() - 1), adjoint
+        ),
+    ),
+    (
+        "An odd length has two parts that differ: give one `length - half`.",
+        chains03.half_and_half,
+    ),
+)
 
 
 gradient_by_halving.add_hints(
@@ -566,28 +452,19 @@ def four_gradients():
     return 18.0, 12.0, 6.0, 9.0
 
 
-def _with_first(value):
-    return lambda: (value, *four_gradients.reference()[1:])
-
-
-def _with_last(value):
-    return lambda: (*four_gradients.reference()[:3], value)
-
-
-for _wrong, _name, _message in (
-    (_with_first(27.0), "_nothing_cut", "a: the detached factor brings its value, no derivative."),
+_mistakes(
+    four_gradients,
+    ("a: the detached factor brings its value, no derivative.", lambda: (27.0, 12.0, 6.0, 9.0)),
     (
-        _with_first(6.0),
-        "_value_lost",
-        "a: the detached factor is cut off, but its value 3 remains.",
+        "a: one factor of three is detached. Two are left, and each of them sends.",
+        lambda: (9.0, 12.0, 6.0, 9.0),
     ),
-    (_with_last(27.0), "_k_recorded", "d: k is only a number there. What is the slope of k·x?"),
-    (_with_last(0.0), "_d_is_cut", "d: the product k·x is recorded, though k was not."),
-    (lambda: (18.0, 6.0, 6.0, 9.0), "_not_added", "b: two sweeps, and gradients accumulate."),
-    (lambda: (18.0, 12.0, 12.0, 9.0), "_both_terms", "c: only one of the two terms has a graph."),
-):
-    _wrong.__name__ = _name
-    four_gradients.mistake(_message)(_wrong)
+    ("a: the detached factor is cut off, but its value 3 remains.", lambda: (6.0, 12.0, 6.0, 9.0)),
+    ("d: k is only a number there. What is the slope of k·x?", lambda: (18.0, 12.0, 6.0, 27.0)),
+    ("d: the product k·x is recorded, though k was not.", lambda: (18.0, 12.0, 6.0, 0.0)),
+    ("b: two sweeps, and gradients accumulate.", lambda: (18.0, 6.0, 6.0, 9.0)),
+    ("c: only one of the two terms has a graph.", lambda: (18.0, 12.0, 12.0, 9.0)),
+)
 
 
 four_gradients.add_hints(
@@ -626,14 +503,12 @@ def gradient_with_frozen_norm(w, data):
 def _weights():
     pairs = [((2, 1), 0), ((3, 4), 1), ((5, 2), 2)]
     return [
-        case(_values(n, seed=seed, dtype=torch.float64), _values(n, m, seed=seed + 9).double())
+        case(values(n, seed=seed, dtype=torch.float64), values(n, m, seed=seed + 9).double())
         for (n, m), seed in pairs
     ]
 
 
-@gradient_with_frozen_norm.method("The gradient is right, but w was changed: work on a copy.")
-def _leaves_w(call):
-    return call.unchanged and not call.arguments[0].requires_grad
+_leaves(gradient_with_frozen_norm, "w", 0)
 
 
 @gradient_with_frozen_norm.mistake("The norm is differentiated too: detach it.")
@@ -672,8 +547,8 @@ def descend_in_place(f, x, rate, steps):
     """Take steps of gradient descent ``x -= rate * gradient`` in the tensor x itself.
 
     x is a leaf that requires a gradient, and may come with a ``.grad`` from before, which does not
-    count. It is still a leaf afterwards, without a ``.grad``. Return the list of the values of f
-    before each step, as Python numbers.
+    count. It is still a leaf afterwards, without a ``.grad``, and its version counter has seen
+    every change. Return the list of the values of f before each step, as Python numbers.
 
     Examples
     --------
@@ -708,23 +583,31 @@ def _with_a_grad(x):
 @descend_in_place.cases
 def _descents():
     return [
-        case(_bowl, _wanting(1, dtype=torch.float64), 0.2, 3),
-        case(_bowl, _wanting(3, dtype=torch.float64), 0.1, 5),
-        case(_hill, _wanting(4, seed=2, dtype=torch.float64), 0.05, 4),
-        case(_bowl, _with_a_grad(_wanting(2, dtype=torch.float64)), 0.1, 3, label="x has a .grad"),
-        case(_hill, _wanting(2, dtype=torch.float64), 0.05, 0),
+        case(_bowl, wanting(1, dtype=torch.float64), 0.2, 3),
+        case(_bowl, wanting(3, dtype=torch.float64), 0.1, 5),
+        case(_hill, wanting(4, seed=2, dtype=torch.float64), 0.05, 4),
+        case(_bowl, _with_a_grad(wanting(2, dtype=torch.float64)), 0.1, 3, label="x has a .grad"),
+        case(_hill, wanting(2, dtype=torch.float64), 0.05, 0),
     ]
 
 
 @descend_in_place.method("The values are right, but x itself does not hold the result.")
 def _moved_x(call):
     f, x, rate, steps = call.given
-    return bool(torch.allclose(_descended(f, x, rate, steps), call.arguments[1].detach()))
+    return bool(torch.allclose(descended(f, x, rate, steps), call.arguments[1].detach()))
 
 
 @descend_in_place.method("x must end as a leaf that requires a gradient: move it under `no_grad`.")
 def _still_a_leaf(call):
     return call.arguments[1].is_leaf and call.arguments[1].requires_grad
+
+
+@descend_in_place.method(
+    "The values are right, but `.data` hid the steps from the version counter of x, which guards "
+    "saved tensors. Take them on x itself, under `torch.no_grad()`."
+)
+def _counted(call):
+    return call.arguments[1]._version - call.given[1]._version >= call.given[3]
 
 
 @descend_in_place.method("x is left with a stale `.grad`: set it to None at the end.")
@@ -737,34 +620,24 @@ def _numbers_only(call):
     return all(isinstance(value, (float, int)) for value in call.value)
 
 
-def _descended(f, x, rate, steps, forget=True):
-    x = x.detach().clone().requires_grad_()
-    total = 0.0
-    for _ in range(steps):
-        (gradient,) = torch.autograd.grad(f(x), x)
-        total = gradient if forget else total + gradient
-        x = (x - rate * total).detach().requires_grad_()
-    return x.detach()
-
-
-@descend_in_place.mistake("The gradients of earlier steps are added up: forget them each time.")
-def _accumulated(f, x, rate, steps):
-    return [f(_descended(f, x, rate, n, forget=False)).item() for n in range(steps)]
-
-
-@descend_in_place.mistake("Those are the values *after* each step.")
-def _values_after(f, x, rate, steps):
-    return [f(_descended(f, x, rate, n + 1)).item() for n in range(steps)]
-
-
-@descend_in_place.mistake("That goes uphill: step against the gradient.")
-def _uphill(f, x, rate, steps):
-    return [f(_descended(f, x, -rate, n)).item() for n in range(steps)]
-
-
-@descend_in_place.mistake("The values stay the same: x has not moved.")
-def _not_moved(f, x, rate, steps):
-    return [f(x).item()] * steps
+_mistakes(
+    descend_in_place,
+    (
+        "The gradients of earlier steps are added up: forget them each time.",
+        lambda f, x, rate, steps: [
+            f(descended(f, x, rate, n, forget=False)).item() for n in range(steps)
+        ],
+    ),
+    (
+        "Those are the values *after* each step.",
+        lambda f, x, rate, steps: [f(descended(f, x, rate, n + 1)).item() for n in range(steps)],
+    ),
+    (
+        "That goes uphill: step against the gradient.",
+        lambda f, x, rate, steps: [f(descended(f, x, -rate, n)).item() for n in range(steps)],
+    ),
+    ("The values stay the same: x has not moved.", lambda f, x, rate, steps: [f(x).item()] * steps),
+)
 
 
 descend_in_place.add_hints(
