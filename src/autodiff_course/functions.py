@@ -96,8 +96,8 @@ def finite_difference(
     element of a tensor that asks; 1 or 2 more for a JVP. Without `step` one more for each first
     derivative: part of the step away f must be where the derivative says. Not every bend is seen
     there. Under ``torch.vmap`` all that for each sample; where values cannot be looked at, in a
-    derivative under ``vmap``, what would be refused is NaN. A weight that f takes from outside of its
-    arguments counts as a constant in the transforms of ``torch.func``, where it cannot be seen.
+    derivative under ``vmap``, what would be refused is NaN. A weight that f takes from outside
+    counts as a constant in the transforms of ``torch.func``, where it cannot be seen.
 
     References
     ----------
