@@ -126,7 +126,7 @@ scaled_backward.add_hints(
 
 @exercise(
     minutes=8,
-    insight="gradcheck would refuse it, and yet it trains: a chosen derivative need not be true.",
+    insight="A derivative that is not true, and yet it trains: PyTorch believes what you say.",
 )
 def straight_through(w, x, y):
     """Return the gradient with respect to w of ``((round(w) * x - y) ** 2).mean()``.
