@@ -272,7 +272,7 @@ class _Point:
     def bends(self, shifts, expected, weight=None):
         """Return whether f, at these shifts, has not changed (in a weighted sum) as expected."""
         if not shifts or self.box.step is not None or self.order > 1:
-            return torch.tensor(False)
+            return torch.zeros_like(self.output, dtype=torch.bool).any()
         here = self.output.detach()
         change = self.moved({n: shift.detach() for n, shift in shifts.items()}).detach() - here
         size = here.abs().clamp(min=1)

@@ -88,11 +88,6 @@ def _summed_once(x, s, needs, adjoint):
     return _asked(needs, adjoint * 2 * s * x, (adjoint * x**2).sum(0))
 
 
-@scaled_backward.mistake("One s feeds every element: their contributions are added, not averaged.")
-def _averaged(x, s, needs, adjoint):
-    return _asked(needs, adjoint * 2 * s * x, (adjoint * x**2).mean())
-
-
 @scaled_backward.mistake("The two are swapped: one value per input, in the order of forward.")
 def _swapped(x, s, needs, adjoint):
     return scaled_backward.reference(x, s, needs, adjoint)[::-1]
@@ -192,19 +187,9 @@ def _values_passed_on(w, x, y):
     return w.round()
 
 
-@straight_through.mistake("Backward multiplies by w. The derivative to pretend is 1.")
-def _times_w(w, x, y):
-    return straight_through.reference(w, x, y) * w
-
-
 @straight_through.mistake("Backward returns ones: the adjoint is lost. Return what arrives.")
 def _ones(w, x, y):
     return torch.ones_like(w)
-
-
-@straight_through.mistake("Backward rounds the adjoint as well. Return it as it arrives.")
-def _adjoint_rounded(w, x, y):
-    return straight_through.reference(w, x, y).round()
 
 
 @straight_through.mistake("That is the gradient of the summed squares. The loss is their mean.")
@@ -279,11 +264,14 @@ def _functions():
     ]
 
 
-def _judged(function, x, relative, absolute):
+def _own_and_slope(function, x):
     x = x.detach().requires_grad_()
     (own,) = torch.autograd.grad(function(x).sum(), x)
-    slope = (function(x + 1e-5) - function(x - 1e-5)).detach() / 2e-5
-    return torch.allclose(own, slope, rtol=relative, atol=absolute)
+    return own, (function(x + 1e-5) - function(x - 1e-5)).detach() / 2e-5
+
+
+def _judged(function, x, relative, absolute):
+    return torch.allclose(*_own_and_slope(function, x), rtol=relative, atol=absolute)
 
 
 @agrees.mistake("Those are the tolerances of gradcheck, which lets a factor of 0.9995 pass.")
@@ -303,9 +291,7 @@ def _relative_only(function, x):
 
 @agrees.mistake("Compare element by element: the sum of the errors may be 0.")
 def _summed(function, x):
-    x = x.detach().requires_grad_()
-    (own,) = torch.autograd.grad(function(x).sum(), x)
-    slope = (function(x + 1e-5) - function(x - 1e-5)).detach() / 2e-5
+    own, slope = _own_and_slope(function, x)
     return bool(abs(own.sum() - slope.sum()) <= 1e-6 * slope.sum().abs().clamp(min=1))
 
 
@@ -415,12 +401,16 @@ def _true_by_w(call, adjoint):
     return torch.stack([(adjoint * (f(x, w + step * e) - f(x, w)) / step).sum() for e in eye])
 
 
-@node_of.method("It has no grad_fn: call your Function by its apply.", wrong=True)
+_NO_NODE = "It has no grad_fn: call your Function by its apply."
+_NO_FUNCTION = "No Function of yours is in the graph: write one, and call it by its apply."
+
+
+@node_of.method(_NO_NODE, wrong=True)
 def _has_node(call):
     return getattr(call.value, "grad_fn", None) is not None
 
 
-@node_of.method("No Function of yours is in the graph: write one, and call it by its apply.")
+@node_of.method(_NO_FUNCTION)
 def _has_function(call):
     return bool(_functions_in(call.value))
 
@@ -682,13 +672,6 @@ def _accuracy_itself(accuracy, scheme):
     return accuracy
 
 
-@best_step.mistake(
-    "That step suits an f accurate to the last bit of float64. This f is accurate to `accuracy`."
-)
-def _machine_epsilon(accuracy, scheme):
-    return best_step.reference(2.0**-52, scheme)
-
-
 best_step.add_hints(
     "The bound is a function of h alone. Where is it flat?",
     "Forward: the derivative of the bound is 1/2 - 2·accuracy/h². Now central.",
@@ -773,14 +756,8 @@ def _orders(call, adjoint=1.0):
     return tuple(found)
 
 
-@recursive_node.method("It has no grad_fn: call your Function by its apply.", wrong=True)
-def _applied(call):
-    return getattr(call.value, "grad_fn", None) is not None
-
-
-@recursive_node.method("No Function of yours is in the graph: write one, and call its apply.")
-def _is_function(call):
-    return bool(_functions_in(call.value))
+recursive_node.method(_NO_NODE, wrong=True)(_has_node)
+recursive_node.method(_NO_FUNCTION)(_has_function)
 
 
 @recursive_node.method(
