@@ -45,29 +45,34 @@ def test_the_detach_trick_is_right_and_plain_rounding_and_floor_are_recognised()
 # node_of
 
 
-def _node(backward, forward=lambda f, x, w: f(x, w), apply=True):
-    """Make an answer of a backward rule."""
+def _node(backward, keep=None, apply=True):
+    """Make an answer of a backward rule, in the style in which forward gets ctx."""
 
     class Answer(torch.autograd.Function):
         @staticmethod
         def forward(ctx, x, w, f, step):
-            ctx.save_for_backward(x, w)
+            output = f(x, w)
+            ctx.save_for_backward(x, w, output)
             ctx.f, ctx.step = f, step
-            return forward(f, x, w)
+            if keep:
+                setattr(ctx, keep, output)
+            return output
 
     Answer.backward = staticmethod(backward)
-    return lambda f, x, w, step: Answer.apply(x, w, f, step) if apply else forward(f, x, w)
+    return lambda f, x, w, step: Answer.apply(x, w, f, step) if apply else f(x, w)
 
 
-def _difference(ctx, adjoint, shifted=lambda w: w.detach().clone(), up=1, down=0):
-    x, w = ctx.saved_tensors
+def _difference(ctx, adjoint, shifted=lambda w: w.detach().clone(), down=0, again=False):
+    x, w, start = ctx.saved_tensors
     by_w = []
     for i in range(len(w)):
         high, low = shifted(w), w.detach().clone()
-        high[i] += up * ctx.step
+        high[i] += ctx.step
         low[i] -= down * ctx.step
-        slope = (ctx.f(x, high) - ctx.f(x, low)) / ((up + down) * ctx.step)
-        by_w.append((adjoint * slope).sum())
+        below = ctx.f(x, low) if down or again else start
+        by_w.append((adjoint * (ctx.f(x, high) - below) / ((1 + down) * ctx.step)).sum())
+        if shifted is _shared:
+            high[i] -= ctx.step
     return torch.stack(by_w)
 
 
@@ -75,29 +80,42 @@ def _shared(w):
     return w.detach()
 
 
+def _surrogate(f, x, w, step):
+    """Return the right value with the right gradient, and without a Function."""
+    start, eye = f(x, w), step * torch.eye(len(w), dtype=w.dtype)
+    slopes = torch.stack([(f(x, w.detach() + e) - start) / step for e in eye])
+    return start + (w - w.detach()) @ slopes
+
+
+def _rule(**options):
+    return lambda ctx, adjoint: (None, _difference(ctx, adjoint, **options), None, None)
+
+
 def test_a_function_in_the_old_style_is_right():
-    assert ex04.node_of.check(_node(lambda c, a: (None, _difference(c, a), None, None)))
+    assert ex04.node_of.check(_node(_rule()))
 
 
 @pytest.mark.parametrize(
-    ("words", "answer"),
+    ("symbol", "words", "answer"),
     [
-        ("it has no grad_fn", _node(None, apply=False)),
-        ("one value for each of the four", _node(lambda c, a: _difference(c, a))),
-        ("one value for each of the four", _node(lambda c, a: (None, None, None, None))),
-        ("w was changed", _node(lambda c, a: (None, _difference(c, a, _shared), None, None))),
+        ("✗", "Function by its apply", _node(None, apply=False)),
+        ("≈", "No Function of yours", _surrogate),
+        ("✗", "one value for each", _node(lambda c, a: _difference(c, a))),
+        ("✗", "one value for each", _node(lambda c, a: (None, None, None, None))),
+        ("✗", "w was changed", _node(_rule(shifted=_shared))),
         (
+            "✗",
             "The adjoint is lost",
             _node(lambda c, a: (None, _difference(c, torch.ones_like(a)), None, None)),
         ),
-        (
-            "not the forward difference",
-            _node(lambda c, a: (None, _difference(c, a, up=1, down=1), None, None)),
-        ),
+        ("✗", "not the forward difference", _node(_rule(down=1))),
+        ("≈", "backward calls f at w again", _node(_rule(again=True))),
+        ("≈", "A tensor is an attribute of ctx", _node(_rule(), keep="output")),
     ],
 )
-def test_a_node_with_a_wrong_backward_is_told_what_is_wrong(words, answer):
+def test_a_node_with_a_wrong_backward_is_told_what_is_wrong(symbol, words, answer):
     assert words in _message(ex04.node_of, answer)
+    assert repr(ex04.node_of.check(answer)).startswith(symbol)
 
 
 # central_slopes
@@ -139,6 +157,22 @@ def test_no_other_step_has_a_lower_bound(scheme):
         assert all(bound(best) < bound(best * factor) for factor in (0.5, 0.9, 1.1, 2.0))
 
 
+def test_a_numeric_minimum_is_right():
+    def answer(accuracy, scheme):
+        def slope(h):
+            bend = -2 * accuracy / h**2 if scheme == "forward" else -accuracy / h**2
+            return bend + (0.5 if scheme == "forward" else h / 3)
+
+        low, high = 1e-9, 1.0
+        while high > low * (1 + 1e-8):
+            middle = (low * high) ** 0.5
+            low, high = (middle, high) if slope(middle) < 0 else (low, middle)
+        return high
+
+    assert ex04.best_step.check(answer)
+    assert not ex04.best_step.check(lambda a, s: 1.01 * answer(a, s))
+
+
 def test_the_powers_alone_are_recognised():
     message = _message(ex04.best_step, lambda a, s: a ** (0.5 if s == "forward" else 1 / 3))
     assert message.startswith("The right powers")
@@ -165,16 +199,22 @@ def _between(evaluate, ctx, adjoint, low=-1.0, inner=lambda x: x):
     return adjoint * slope, None, None
 
 
+def _through(apply):
+    return lambda x, ctx: apply(x, ctx.f, ctx.step)
+
+
 @pytest.mark.parametrize(
     ("words", "backward"),
     [
-        (None, lambda go, c, a: _between(lambda x, c: go(x, c.f, c.step), c, a)),
+        (None, lambda go, c, a: _between(_through(go), c, a)),
         ("backward must call apply", lambda go, c, a: _between(lambda x, c: c.f(x), c, a)),
         (
             "not the central difference",
-            lambda go, c, a: _between(lambda x, c: go(x, c.f, c.step), c, a, low=0.0),
+            lambda go, c, a: _between(_through(go), c, a, low=0.0),
         ),
         ("no first derivative", lambda go, c, a: a),
+        ("The adjoint is lost", lambda go, c, a: _between(_through(go), c, torch.ones_like(a))),
+        ("not detached", lambda go, c, a: _between(_through(go), c, a, inner=torch.Tensor.detach)),
     ],
 )
 def test_the_recursive_backward_is_judged_by_both_derivatives(words, backward):
@@ -182,6 +222,16 @@ def test_the_recursive_backward_is_judged_by_both_derivatives(words, backward):
         assert ex04.recursive_node.check(_recursive(backward))
     else:
         assert words in _message(ex04.recursive_node, _recursive(backward))
+        assert ex04.recursive_node.check(_recursive(backward)).status == "wrong"
+
+
+def test_a_recursive_answer_without_a_function_is_told_so():
+    def taylor(f, x, step):
+        at, by = x.detach(), x - x.detach()
+        low, here, high = f(at - step), f(at), f(at + step)
+        return here + by * (high - low) / (2 * step) + by**2 * (high - 2 * here + low) / step**2 / 2
+
+    assert "No Function of yours" in _message(ex04.recursive_node, taylor)
 
 
 # agrees
@@ -192,7 +242,7 @@ def test_gradcheck_at_its_defaults_is_too_loose_and_a_tight_one_is_right():
         x = x.detach().requires_grad_()
         return torch.autograd.gradcheck(function, (x,), raise_exception=False, **tolerances)
 
-    assert _message(ex04.agrees, answer)
+    assert "the tolerances of gradcheck" in _message(ex04.agrees, answer)
     assert ex04.agrees.check(lambda f, x: answer(f, x, rtol=1e-6, atol=1e-6, eps=1e-5))
 
 

@@ -75,6 +75,13 @@ def test_a_bad_black_box_is_refused(f, error, words):
     assert x.tolist() == [1.0]
 
 
+def test_a_weight_that_comes_in_unseen_is_refused_and_a_detached_one_is_not():
+    w, x = number(2.0), number(3.0)
+    with pytest.raises(ValueError, match="a tensor that requires grad: pass it as an argument"):
+        finite_difference(lambda x: w * x)(x)
+    assert finite_difference(lambda x: w.detach() * x)(x).item() == 6.0
+
+
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
 def test_an_argument_that_is_not_finite_is_refused(bad):
     with pytest.raises(ValueError, match="argument 1 of f must be finite"):
@@ -102,7 +109,7 @@ def test_no_other_step_has_a_lower_bound(accuracy, factor):
 def test_the_gradient_of_any_shape_is_that_of_torch(scheme, dtype, data):
     shape = data.draw(st.lists(st.integers(0, 3), max_size=3))
     size = math.prod(shape)
-    numbers = st.floats(-1.5, 1.5, width=32)  # all derivatives of f are then about 1
+    numbers = st.floats(-3, 3, width=32)
     x = torch.tensor(data.draw(st.lists(numbers, min_size=size, max_size=size)), dtype=dtype)
     x, y = x.reshape(shape).requires_grad_(), number(data.draw(numbers), dtype)
 
@@ -111,7 +118,7 @@ def test_the_gradient_of_any_shape_is_that_of_torch(scheme, dtype, data):
 
     g = finite_difference(f, scheme)
     mine, true = (torch.autograd.grad(h(x, y).sum(), (x, y)) for h in (g, f))
-    assert g.calls == 1 + (size + 1) * (1 + (scheme == "central")) + (size > 0) + 1
+    assert g.calls == 1 + (size + 1) * (1 + (scheme == "central")) + 1
     for one, other in zip(mine, true, strict=True):
         close(one, other, 5 * max(size, 1) * FIRST[scheme, dtype])
         assert one.dtype == dtype
@@ -219,8 +226,6 @@ def test_vmap_calls_f_once_for_each_sample():
     assert g.calls == 4
     mine, true = (vmap(jacrev(h, 1), (0, None))(x, w) for h in (g, smooth))
     close(mine, true, 1e-8)
-    with pytest.raises(ValueError, match="vmap over a dimension of size 0"):
-        vmap(g, (0, None))(x[:0], w)
 
 
 def test_other_arguments_are_passed_on_and_cost_nothing():

@@ -6,10 +6,9 @@ calls the *Function* again at shifted arguments, so it can itself be differentia
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -17,22 +16,20 @@ from torch.autograd import forward_ad
 
 __all__ = ["FiniteDifference", "best_step", "finite_difference"]
 
-SCHEMES = ("forward", "central")
-DTYPES = (torch.float32, torch.float64)
 PROBE = 0.37  # part of the step at which f is asked once more whether it is straight enough
 
 
 def best_step(accuracy: float, scheme: str = "central", derivative: int = 1) -> float:
     """Return the step with the least error bound where f and its derivatives have size 1.
 
-    The bound is truncation plus rounding: ``h / 2 + 2 a / h`` ("forward") or ``h**2 / 6 + a / h``
-    ("central"), with a the `accuracy`. What it is at its least is the accuracy of the first
-    derivative, and sets the step between two of those: `derivative` 2, and so on.
+    The bound is ``h / 2 + 2 a / h`` ("forward") or ``h**2 / 6 + a / h`` ("central"), with a the
+    `accuracy`. Its least value is the accuracy of the first derivative, and sets the step between
+    two of those: `derivative` 2, and so on.
 
     Parameters
     ----------
     accuracy : float
-        Absolute error of the values of f where they have size 1, between 0 and 1.
+        Absolute error of the values of f, between 0 and 1.
     scheme : {"forward", "central"}
     derivative : int
         1 for a first derivative.
@@ -47,19 +44,15 @@ def best_step(accuracy: float, scheme: str = "central", derivative: int = 1) -> 
     >>> f"{best_step(1e-6, 'forward'):.3f} {best_step(1e-6):.4f}"
     '0.002 0.0144'
     """
-    if scheme not in SCHEMES:
+    if scheme not in ("forward", "central"):
         raise ValueError(f"scheme must be 'forward' or 'central', got {scheme!r}")
     if not 0 < accuracy < 1:
         raise ValueError(f"accuracy must lie between 0 and 1, got {accuracy!r}")
     if derivative < 1:
         raise ValueError(f"derivative must be at least 1, got {derivative!r}")
     for _ in range(derivative):
-        if scheme == "forward":
-            step = 2 * math.sqrt(accuracy)
-            accuracy = step
-        else:
-            step = (3 * accuracy) ** (1 / 3)
-            accuracy = step**2 / 2
+        step = 2 * math.sqrt(accuracy) if scheme == "forward" else math.cbrt(3 * accuracy)
+        accuracy = step if scheme == "forward" else step**2 / 2
     return step
 
 
@@ -80,11 +73,10 @@ def finite_difference(
     scheme : {"forward", "central"}
         ``(f(x + h) - f(x)) / h``, or ``(f(x + h) - f(x - h)) / (2 h)``.
     accuracy : float, optional
-        Relative accuracy of f, by default that of the coarsest dtype involved. It sets the step:
-        ``best_step(accuracy, scheme)``, times abs(x) where that is more than 1.
+        Relative accuracy of f, by default that of the coarser dtype of argument and output. It
+        sets the step: ``best_step(accuracy, scheme)``, times abs(x) / 8 where that is more than 1.
     step : float, optional
-        h itself, for first derivatives, in the unit of the arguments. For arguments that are much
-        smaller than 1. Higher derivatives are then refused.
+        h itself, for first derivatives, in the unit of the arguments.
 
     Returns
     -------
@@ -95,16 +87,17 @@ def finite_difference(
     ------
     TypeError, ValueError
         Here or when the result is used, if something is not as described: a value that is not
-        finite, an output that changes its shape, a changed argument, a step lost in rounding, or a
-        step over which f changes too much.
+        finite, an output that changes its shape, a changed argument, a tensor that requires grad
+        and is not an argument, a step lost in rounding, or a step over which f is seen to bend.
 
     Notes
     -----
-    Cost in calls of f: 1 for the value; in a backward sweep n ("forward") or 2 n more for each
-    tensor of n elements that asks; 1 or 2 more for a JVP. Without `step`, one more for each of
-    these tensors, or for the JVP: part of the step away f must be where the derivative says, or
-    the step is refused as too long. Under ``torch.vmap`` all that for each sample. Where values
-    cannot be looked at (a derivative under ``vmap``), one that would be refused is NaN.
+    Cost in calls of f: 1 for the value; in a backward sweep one ("forward") or two more for each
+    element of a tensor that asks; 1 or 2 more for a JVP. Without `step` one more for each first
+    derivative: part of the step away f must be where the derivative says. Not every bend is seen
+    there. Under ``torch.vmap`` all that for each sample; where values cannot be looked at, in a
+    derivative under ``vmap``, what would be refused is NaN. A weight that f takes from outside
+    counts as a constant in the transforms of ``torch.func``, where it cannot be seen.
 
     References
     ----------
@@ -121,188 +114,174 @@ def finite_difference(
     return FiniteDifference(f, scheme, accuracy, step)
 
 
+@dataclass
 class FiniteDifference:
-    """A differentiable function made of calls of a black box: see `finite_difference`."""
+    """A black box as a differentiable function that counts its calls: see `finite_difference`."""
 
-    def __init__(self, f, scheme="central", accuracy=None, step=None):
-        if not callable(f):
-            raise TypeError(f"f must be callable, got {type(f).__name__}")
-        best_step(0.5 if accuracy is None else accuracy, scheme)  # refuses what is not a choice
-        if step is not None and not 0 < step < math.inf:
-            raise ValueError(f"step must be positive and finite, got {step!r}")
-        self.f, self.scheme, self.accuracy, self.step = f, scheme, accuracy, step
-        self.calls = 0
+    f: Callable[..., Tensor]
+    scheme: str = "central"
+    accuracy: float | None = None
+    step: float | None = None
+    calls: int = 0
+
+    def __post_init__(self):
+        if not callable(self.f):
+            raise TypeError(f"f must be callable, got {type(self.f).__name__}")
+        best_step(0.5 if self.accuracy is None else self.accuracy, self.scheme)  # checks both
+        if self.step is not None and not 0 < self.step < math.inf:
+            raise ValueError(f"step must be positive and finite, got {self.step!r}")
 
     def __call__(self, *args) -> Tensor:
         """Return f(*args) as a node of the graph."""
-        slots = tuple(i for i, value in enumerate(args) if isinstance(value, Tensor))
-        rest = tuple(None if i in slots else value for i, value in enumerate(args))
-        return _Evaluation.apply(_Call(self, rest, slots), None, *(args[i] for i in slots))
+        return _Evaluation.apply(self, 1, None, *args)
 
-
-@dataclass(frozen=True)
-class _Call:
-    """What to call, where the tensors stand, and the how-manieth derivative comes next."""
-
-    box: FiniteDifference
-    rest: tuple
-    slots: tuple[int, ...]
-    derivative: int = 1
-
-    def __call__(self, tensors):
-        args, copies = list(self.rest), [t.detach().clone() for t in tensors]
-        for i, tensor, copy in zip(self.slots, tensors, copies, strict=True):
+    def _value(self, args):
+        copies = [a.detach().clone() if isinstance(a, Tensor) else a for a in args]
+        tensors = [(i, a, copies[i]) for i, a in enumerate(args) if isinstance(a, Tensor)]
+        for i, tensor, _ in tensors:
             if not tensor.isfinite().all():
                 raise ValueError(f"argument {i} of f must be finite, got {tensor}")
-            args[i] = copy
-        self.box.calls += 1
-        output = self.box.f(*args)
-        if not isinstance(output, Tensor) or output.dtype not in DTYPES:
+        self.calls += 1
+        with torch.enable_grad():  # a weight that came in unseen then shows in the output
+            output = self.f(*copies)
+        if not isinstance(output, Tensor) or output.dtype not in (torch.float32, torch.float64):
             found = output.dtype if isinstance(output, Tensor) else type(output).__name__
             raise TypeError(f"f must return one float32 or float64 tensor, got {found}")
+        if output.requires_grad:
+            raise ValueError("f uses a tensor that requires grad: pass it as an argument")
         if not output.isfinite().all():
-            raise ValueError(f"f must return finite values, got {output.detach()} at {tensors}")
-        for i, tensor, copy in zip(self.slots, tensors, copies, strict=True):
+            raise ValueError(f"f must return finite values, got {output} at {args}")
+        for i, tensor, copy in tensors:
             if copy.shape != tensor.shape or not torch.equal(copy, tensor):
                 raise ValueError(f"f must not change its arguments, but changed argument {i}")
-        return output.detach().clone()  # f may write into its output again
-
-    def step(self, tensors):
-        if self.box.step is not None:
-            if self.derivative > 1:
-                raise ValueError("step is for first derivatives only: give accuracy instead")
-            return self.box.step
-        accuracy = self.box.accuracy or max(torch.finfo(t.dtype).eps for t in tensors)
-        return best_step(accuracy, self.box.scheme, self.derivative)
-
-    def scale(self, tensor):
-        """Return what the step is multiplied by, for each element."""
-        if self.box.step is not None:
-            return torch.ones_like(tensor)
-        return tensor.detach().abs().clamp(min=1)
+        return output.clone()  # f may write into its output again
 
 
 class _Evaluation(torch.autograd.Function):
     """One call of f; differentiated by further evaluations at shifted arguments."""
 
     @staticmethod
-    def forward(call, known, *tensors):
-        return call(tensors) if known is None else known.clone()
+    def forward(box, order, known, *args):
+        return box._value(args) if known is None else known.clone()
 
     @staticmethod
     def setup_context(ctx, inputs, output):
-        ctx.call, _, *tensors = inputs
-        kept = (*tensors, output.detach().clone())  # the caller may change the output in place
+        ctx.box, ctx.order, _, *args = inputs
+        ctx.others = [None if isinstance(a, Tensor) else a for a in args]
+        kept = [a if isinstance(a, Tensor) else None for a in args]
+        kept.append(output.detach().clone())  # the caller may change the output in place
         ctx.save_for_backward(*kept)
         ctx.save_for_forward(*kept)
         ctx.set_materialize_grads(False)
 
     @staticmethod
     def backward(ctx, adjoint):
-        *tensors, output = ctx.saved_tensors
-        needed = ctx.needs_input_grad[2:]
+        asks = ctx.needs_input_grad
         if adjoint is None:
-            return (None,) * (2 + len(needed))
-        return (
-            None,
-            None,
-            *(
-                _adjoint_of(ctx.call, tensors, output, n, adjoint) if asks else None
-                for n, asks in enumerate(needed)
-            ),
-        )
+            return (None,) * len(asks)
+        return None, None, None, *_Point(ctx, ctx.saved_tensors).vjp(adjoint, asks[3:])
 
     @staticmethod
-    def jvp(ctx, _call, _known, *tangents):
+    def jvp(ctx, _box, _order, _known, *tangents):
         # PyTorch switches forward mode off in here, and an outer jvp would silently find 0
         # (pytorch issue 197867). On, a saved tensor still carries the tangent of this jvp.
         with forward_ad._set_fwd_grad_enabled(True):
-            *tensors, output = (forward_ad.unpack_dual(t).primal for t in ctx.saved_tensors)
-            return _tangent_along(ctx.call, tensors, output, tangents)
+            kept = (t if t is None else forward_ad.unpack_dual(t)[0] for t in ctx.saved_tensors)
+            return _Point(ctx, kept).jvp(tangents)
 
     @staticmethod
-    def vmap(info, in_dims, call, known, *tensors):
-        if info.batch_size == 0:
-            raise ValueError("vmap over a dimension of size 0: f cannot be called")
-        samples = (
-            [
-                t if d is None else t.select(d, i)
-                for t, d in zip((known, *tensors), in_dims[1:], strict=True)
-            ]
-            for i in range(info.batch_size)
-        )
-        return torch.stack([_Evaluation.apply(call, *sample) for sample in samples]), 0
+    def vmap(info, in_dims, box, order, known, *args):
+        def sample(i):
+            inputs = zip((known, *args), in_dims[2:], strict=True)
+            return [a.select(d, i) if isinstance(d, int) else a for a, d in inputs]
+
+        values = [_Evaluation.apply(box, order, *sample(i)) for i in range(info.batch_size)]
+        return torch.stack(values), 0
 
 
-def _change(call, tensors, output, ups, downs):
-    """Return f at the tensors plus `ups`, less f at the tensors minus `downs` (or at them)."""
-    outer = replace(call, derivative=call.derivative + 1)
+class _Point:
+    """Where f is differentiated, and for the how-manieth time."""
 
-    def value(shifts, sign):
-        moved = [t + sign * shifts[n] if n in shifts else t for n, t in enumerate(tensors)]
-        found = _Evaluation.apply(outer, None, *moved)
-        if found.shape != output.shape or found.dtype != output.dtype:
+    def __init__(self, ctx, kept):
+        *tensors, self.output = kept
+        both = zip(tensors, ctx.others, strict=True)
+        self.args = [other if tensor is None else tensor for tensor, other in both]
+        self.box, self.order, self.central = ctx.box, ctx.order, ctx.box.scheme == "central"
+
+    def steps(self, n):
+        """Return the step for each element of argument n."""
+        box, tensor = self.box, self.args[n].detach()
+        if box.step is None:
+            accuracy = box.accuracy or max(torch.finfo(t.dtype).eps for t in (tensor, self.output))
+            return best_step(accuracy, box.scheme, self.order) * (tensor.abs() / 8).clamp(min=1)
+        if self.order > 1:
+            raise ValueError("step is for first derivatives only: give accuracy instead")
+        return torch.full_like(tensor, box.step)
+
+    def moved(self, shifts, known=None):
+        """Return f at the arguments plus `shifts`, as a node."""
+        args = [a + shifts[n] if n in shifts else a for n, a in enumerate(self.args)]
+        found, here = _Evaluation.apply(self.box, self.order + 1, known, *args), self.output
+        if found.shape != here.shape or found.dtype != here.dtype:
             raise ValueError(
                 "f must always return the same shape and dtype, got "
-                f"{tuple(output.shape)} {output.dtype} and {tuple(found.shape)} {found.dtype}"
+                f"{tuple(here.shape)} {here.dtype} and {tuple(found.shape)} {found.dtype}"
             )
         return found
 
-    # The known value costs no call, and is differentiated with the same step as its neighbour.
-    base = _Evaluation.apply(outer, output, *tensors)
-    above = value(ups, 1)
-    return above - (value(downs, -1) if call.box.scheme == "central" else base)
+    def change(self, shifts):
+        """Return the difference of values of f that the scheme asks for."""
+        if self.central:
+            return self.moved(shifts) - self.moved({n: -shift for n, shift in shifts.items()})
+        # The known value costs no call, and is differentiated with the same step as its neighbour.
+        return self.moved(shifts) - self.moved({}, self.output)
 
+    def vjp(self, adjoint, asks):
+        """Return the adjoints of the arguments that ask, by a difference for each element."""
+        found = [torch.zeros_like(self.args[n]) if ask else None for n, ask in enumerate(asks)]
+        steps = {n: self.steps(n) for n, a in enumerate(found) if a is not None and a.numel()}
+        for n, step in steps.items():
+            tensor, parts = self.args[n].detach(), []
+            span = (tensor + step) - (tensor - step if self.central else tensor)  # as rounded
+            _refuse((span == 0).any(), "the step is lost in rounding: give a longer one")
+            numbers = torch.arange(tensor.numel(), device=tensor.device).reshape(tensor.shape)
+            for i in range(tensor.numel()):
+                slope = self.change({n: step * (numbers == i)}) / span.flatten()[i]
+                parts.append((adjoint * slope).sum().to(tensor))
+            found[n] = torch.stack(parts).reshape(tensor.shape)
+        probe = PROBE / max(1, sum(step.numel() for step in steps.values())) ** 0.5
+        shifts = {n: probe * step for n, step in steps.items()}
+        expected = sum((found[n].detach() * shift).sum() for n, shift in shifts.items())
+        rough = self.bends(shifts, expected, adjoint.detach())
+        return [torch.where(rough, math.nan, a) if n in steps else a for n, a in enumerate(found)]
 
-def _checked(call, tensors, output, shifts, change, result):
-    """Return the result where f, `shifts` away, has changed by about `change`; else refuse."""
-    if call.box.step is not None or call.derivative > 1:
-        return result
-    moved = [(t + shifts[n] if n in shifts else t).detach() for n, t in enumerate(tensors)]
-    found = _Evaluation.apply(replace(call, derivative=2), None, *moved) - output.detach()
-    tolerance = max(1e-3, 10 * (call.box.accuracy or 0) ** (2 / 3)) * output.detach().abs().clamp(
-        min=1
-    )
-    rough = ((found - change.detach()).abs() > tolerance).any()
-    _refuse(rough, "f bends too much over the default step: give a shorter one as step")
-    return torch.where(rough, math.nan, result)
+    def jvp(self, tangents):
+        """Return the tangent of f, by one difference along all tangents together."""
+        moving = {n: tangent for n, tangent in enumerate(tangents) if tangent is not None}
+        speeds = [(t.detach().abs() / self.steps(n)).max().double() for n, t in moving.items()]
+        speed = torch.stack(speeds).max()
+        length = 1 / torch.where(speed == 0, 1.0, speed)  # no element goes further than its step
+        shifts = {n: (length * tangent).to(tangent) for n, tangent in moving.items()}
+        lost = [((self.args[n] + s == self.args[n]) & (s != 0)).any() for n, s in shifts.items()]
+        _refuse(torch.stack(lost).all(), "the step is lost in rounding: give a longer one")
+        slope = (self.change(shifts) / (length * (1 + self.central))).to(self.output)
+        probe = {n: PROBE * shift for n, shift in shifts.items()}
+        rough = self.bends(probe, (PROBE * length * slope).detach())
+        return torch.where(rough, math.nan, slope)
 
-
-def _adjoint_of(call, tensors, output, number, adjoint):
-    """Return the VJP for one tensor: one difference for each of its elements."""
-    tensor = tensors[number].detach()
-    wanted = call.step([tensor, output]) * call.scale(tensor)
-    up, down = (tensor + wanted) - tensor, tensor - (tensor - wanted)  # as rounded
-    _refuse(((up == 0) | (down == 0)).any(), "the step is lost in rounding: give a longer one")
-    span = up + down if call.box.scheme == "central" else up
-    parts, total, small = [], torch.zeros_like(output), PROBE / max(1, tensor.numel()) ** 0.5
-    for index in itertools.product(*map(range, tensor.shape)):
-        here = torch.zeros(tensor.shape, dtype=torch.bool, device=tensor.device)
-        here[index] = True
-        ups, downs = ({number: torch.where(here, shift, 0)} for shift in (up, down))
-        slope = _change(call, tensors, output, ups, downs) / span[index]
-        parts.append((adjoint * slope).sum().to(tensor))
-        total = total + slope.detach() * up[index] * small
-    if not parts:
-        return torch.zeros_like(tensor)
-    result = torch.stack(parts).reshape(tensor.shape)
-    return _checked(call, tensors, output, {number: small * up}, total, result)
-
-
-def _tangent_along(call, tensors, output, tangents):
-    """Return the JVP: one difference along the direction of all tangents together."""
-    moving = {n: tangent for n, tangent in enumerate(tangents) if tangent is not None}
-    step = call.step([output, *(tensors[n] for n in moving)])
-    speeds = [(t.detach().abs() / call.scale(tensors[n])).max() for n, t in moving.items()]
-    speed = torch.stack([s.double() for s in speeds]).max()
-    length = step / torch.where(speed == 0, 1.0, speed)  # no element goes further than its step
-    shifts = {n: (length * tangent).to(tangent) for n, tangent in moving.items()}
-    lost = [(tensors[n] + s == tensors[n]) & (s != 0) for n, s in shifts.items()]
-    _refuse(torch.stack([one.any() for one in lost]).all(), "the step is lost in rounding")
-    span = 2 * length if call.box.scheme == "central" else length
-    slope = (_change(call, tensors, output, shifts, shifts) / span).to(output)
-    probe = {n: PROBE * shift for n, shift in shifts.items()}
-    return _checked(call, tensors, output, probe, PROBE * length * slope, slope)
+    def bends(self, shifts, expected, weight=None):
+        """Return whether f, at these shifts, has not changed (in a weighted sum) as expected."""
+        if not shifts or self.box.step is not None or self.order > 1:
+            return torch.zeros_like(self.output, dtype=torch.bool).any()
+        here = self.output.detach()
+        change = self.moved({n: shift.detach() for n, shift in shifts.items()}).detach() - here
+        size = here.abs().clamp(min=1)
+        if weight is not None:
+            change, size = (weight * change).sum(), (weight.abs() * size).sum()
+        tolerance = max(1e-3, 10 * (self.box.accuracy or 0) ** (2 / 3))
+        rough = ((change - expected).abs() > tolerance * size).any()
+        _refuse(rough, "f bends too much over the default step: give a shorter one as step")
+        return rough
 
 
 def _refuse(found, reason):

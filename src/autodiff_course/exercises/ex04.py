@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from .comparing import Tolerance
 from .drills import Problem, drill
 from .framework import case, exercise
 
@@ -64,42 +65,32 @@ def _inputs():
     ]
 
 
-def _mend(rule):
-    """Make a wrong rule for two needed inputs obey `needs`."""
-
-    def obeying(x, s, needs, adjoint):
-        both = rule(x, s, adjoint)
-        return tuple(value if asked else None for value, asked in zip(both, needs, strict=True))
-
-    return obeying
+def _asked(needs, *values):
+    return tuple(value if asked else None for value, asked in zip(values, needs, strict=True))
 
 
 @scaled_backward.mistake(
     "The adjoint is lost: backward returns adjoint times local derivative, for each input."
 )
 def _no_adjoint(x, s, needs, adjoint):
-    return _mend(lambda x, s, _: (2 * s * x, (x**2).sum()))(x, s, needs, adjoint)
+    return _asked(needs, 2 * s * x, (x**2).sum())
 
 
 @scaled_backward.mistake(
     "The adjoint of s must have the shape of s. One s feeds every element: add up what they send."
 )
 def _not_summed(x, s, needs, adjoint):
-    return _mend(lambda x, s, adjoint: (adjoint * 2 * s * x, adjoint * x**2))(x, s, needs, adjoint)
+    return _asked(needs, adjoint * 2 * s * x, adjoint * x**2)
 
 
-@scaled_backward.mistake("One s feeds every element: their contributions are added, not averaged.")
-def _averaged(x, s, needs, adjoint):
-    def rule(x, s, adjoint):
-        return adjoint * 2 * s * x, (adjoint * x**2).mean()
-
-    return _mend(rule)(x, s, needs, adjoint)
+@scaled_backward.mistake("sum(0) adds up the first dimension alone. One s feeds all: sum().")
+def _summed_once(x, s, needs, adjoint):
+    return _asked(needs, adjoint * 2 * s * x, (adjoint * x**2).sum(0))
 
 
 @scaled_backward.mistake("The two are swapped: one value per input, in the order of forward.")
 def _swapped(x, s, needs, adjoint):
-    by_x, by_s = scaled_backward.reference(x, s, needs, adjoint)
-    return by_s, by_x
+    return scaled_backward.reference(x, s, needs, adjoint)[::-1]
 
 
 @scaled_backward.mistake("Where `needs` says False, return None: nobody asked for that value.")
@@ -109,10 +100,7 @@ def _both_always(x, s, needs, adjoint):
 
 @scaled_backward.mistake("The factor s is lost: with respect to x, s·x² has the derivative 2·s·x.")
 def _no_scale(x, s, needs, adjoint):
-    def rule(x, s, adjoint):
-        return adjoint * 2 * x, (adjoint * x**2).sum()
-
-    return _mend(rule)(x, s, needs, adjoint)
+    return _asked(needs, adjoint * 2 * x, (adjoint * x**2).sum())
 
 
 @scaled_backward.mistake("Return a value for every input, None included: forward has two.")
@@ -133,14 +121,14 @@ scaled_backward.add_hints(
 
 @exercise(
     minutes=8,
-    insight="gradcheck would refuse it, and yet it trains: a chosen derivative need not be true.",
+    insight="A derivative that is not true, and yet it trains: PyTorch believes what you say.",
 )
 def straight_through(w, x, y):
     """Return the gradient with respect to w of ``((round(w) * x - y) ** 2).mean()``.
 
     Rounding has the derivative 0 almost everywhere, so nothing would ever train. Treat it as a
     *straight-through estimator* does: round on the way forward, and on the way back pass the
-    adjoint on as if nothing had happened.
+    adjoint on as if nothing had happened. w does not require grad: let a detached copy of it do so.
 
     Examples
     --------
@@ -199,19 +187,9 @@ def _values_passed_on(w, x, y):
     return w.round()
 
 
-@straight_through.mistake("Backward multiplies by w. The derivative to pretend is 1.")
-def _times_w(w, x, y):
-    return straight_through.reference(w, x, y) * w
-
-
 @straight_through.mistake("Backward returns ones: the adjoint is lost. Return what arrives.")
 def _ones(w, x, y):
     return torch.ones_like(w)
-
-
-@straight_through.mistake("Backward rounds the adjoint as well. Return it as it arrives.")
-def _adjoint_rounded(w, x, y):
-    return straight_through.reference(w, x, y).round()
 
 
 @straight_through.mistake("That is the gradient of the summed squares. The loss is their mean.")
@@ -231,7 +209,99 @@ straight_through.add_hints(
 )
 
 
-# 3. A complete Function
+# 3. Look closer than gradcheck
+
+
+@exercise(
+    minutes=10,
+    insight="A check is as sharp as its tolerance, and sees only the points that you give it.",
+    next_try="Write a wrong backward that your own check lets pass.",
+)
+def agrees(function, x):
+    """Return whether the gradient of function(x).sum() is right to 1e-6, in every element.
+
+    function works element by element on a float64 tensor. Compare its own gradient with central
+    differences of its values at steps of 1e-5; the error is relative to the difference, or absolute
+    where that is less than 1.
+
+    Examples
+    --------
+    >>> agrees(torch.sin, torch.tensor([0.5, 1.0], dtype=torch.float64))
+    True
+    """
+    x = x.detach().requires_grad_()
+    (own,) = torch.autograd.grad(function(x).sum(), x)
+    with torch.no_grad():
+        slope = (function(x + 1e-5) - function(x - 1e-5)) / 2e-5
+    return bool(((own - slope).abs() <= 1e-6 * slope.abs().clamp(min=1)).all())
+
+
+def _with_slope(value, slope):
+    """Return a function with this value, and a derivative that may be wrong."""
+
+    def function(x):
+        known = x.detach()
+        return value(known) + (x - known) * slope(known)
+
+    return function
+
+
+@agrees.cases
+def _functions():
+    x = _numbers(0.5, 1.0, -0.75)
+    wrong = {
+        "a backward 0.9995 times as large as it should be": lambda x: 0.9995 * x.cos(),
+        "a backward that is wrong for negative x": lambda x: x.cos().copysign(x),
+        "a backward that is 5e-6 too large": lambda x: x.cos() + 5e-6,
+        "a backward of the right mean": lambda x: x.cos().mean().expand(len(x)),
+    }
+    return [
+        case(torch.sin, x, label="torch.sin"),
+        case(_with_slope(torch.sin, torch.cos), x, label="a right backward"),
+        *(case(_with_slope(torch.sin, one), x, label=label) for label, one in wrong.items()),
+        case(torch.exp, _numbers(0.0, 10.0, 15.0), label="torch.exp at 0, 10 and 15"),
+        case(lambda x: x**3, _numbers(0.0, 1.0), label="x³ at 0 and 1"),
+    ]
+
+
+def _own_and_slope(function, x):
+    x = x.detach().requires_grad_()
+    (own,) = torch.autograd.grad(function(x).sum(), x)
+    return own, (function(x + 1e-5) - function(x - 1e-5)).detach() / 2e-5
+
+
+def _judged(function, x, relative, absolute):
+    return torch.allclose(*_own_and_slope(function, x), rtol=relative, atol=absolute)
+
+
+@agrees.mistake("Those are the tolerances of gradcheck, which lets a factor of 0.9995 pass.")
+def _loose(function, x):
+    return _judged(function, x, 1e-3, 1e-5)
+
+
+@agrees.mistake("An absolute error alone: of a slope of a million, rounding leaves more than 1e-6.")
+def _absolute_only(function, x):
+    return _judged(function, x, 0, 1e-6)
+
+
+@agrees.mistake("A relative error alone: where the slope is 0, no error is small enough.")
+def _relative_only(function, x):
+    return _judged(function, x, 1e-6, 0)
+
+
+@agrees.mistake("Compare element by element: the sum of the errors may be 0.")
+def _summed(function, x):
+    own, slope = _own_and_slope(function, x)
+    return bool(abs(own.sum() - slope.sum()) <= 1e-6 * slope.sum().abs().clamp(min=1))
+
+
+agrees.add_hints(
+    "torch.autograd.grad(function(x).sum(), x) is what the function says.",
+    "All elements may be shifted at once, as each depends on its own only.",
+)
+
+
+# 4. A complete Function
 
 
 @exercise(
@@ -244,8 +314,8 @@ def node_of(f, x, w, step):
 
     Write a torch.autograd.Function with forward, setup_context and backward, and apply it. f gets
     two 1-dimensional tensors and returns a tensor like x, in which nothing is recorded. backward
-    gives the adjoint of w, by one more call of f for each element, and None for the rest. Leave w
-    as it is.
+    gives the adjoint of w, by one more call of f for each element and no further one, and None for
+    the rest. Leave w as it is.
 
     Examples
     --------
@@ -302,6 +372,17 @@ def _boxes():
     ]
 
 
+def _functions_in(value):
+    """Return the nodes in the graph of a value that somebody's own Function has made."""
+    found, waiting = set(), [getattr(value, "grad_fn", None)]
+    while waiting:
+        one = waiting.pop()
+        if one is not None and one not in found:
+            found.add(one)
+            waiting += [source for source, _ in one.next_functions]
+    return [one for one in found if isinstance(one, torch.autograd.function.BackwardCFunction)]
+
+
 def _by_w(call, adjoint=None):
     """Return the gradient that an answer's node gives, or None."""
     adjoint = torch.ones_like(call.value) if adjoint is None else adjoint
@@ -320,32 +401,53 @@ def _true_by_w(call, adjoint):
     return torch.stack([(adjoint * (f(x, w + step * e) - f(x, w)) / step).sum() for e in eye])
 
 
-@node_of.method("The value is right, but it has no grad_fn: call the Function by its apply.")
+_NO_NODE = "It has no grad_fn: call your Function by its apply."
+_NO_FUNCTION = "No Function of yours is in the graph: write one, and call it by its apply."
+
+
+@node_of.method(_NO_NODE, wrong=True)
 def _has_node(call):
-    return call.value.grad_fn is not None
+    return getattr(call.value, "grad_fn", None) is not None
 
 
-@node_of.method("backward fails: it returns one value for each of the four arguments of forward.")
+@node_of.method(_NO_FUNCTION)
+def _has_function(call):
+    return bool(_functions_in(call.value))
+
+
+@node_of.method("backward fails: it returns one value for each argument of forward.", wrong=True)
 def _sweeps(call):
     return _by_w(call) is not None
 
 
-@node_of.method("w was changed: shift a clone of it. `detach` shares its memory.")
+@node_of.method("w was changed: shift a clone of it. `detach` shares its memory.", wrong=True)
 def _leaves_w(call):
     return call.unchanged and call.arguments[2]._version == 0
 
 
-@node_of.method("The adjoint is lost, or not multiplied element by element before the sum.")
+@node_of.method("The adjoint is lost, or not multiplied in before the sum.", wrong=True)
 def _uses_adjoint(call):
     ones = torch.ones_like(call.value)
-    slope, half = _by_w(call, ones), _by_w(call, ones * 3)
-    return torch.allclose(3 * slope, half)
+    return torch.allclose(3 * _by_w(call, ones), _by_w(call, ones * 3))
 
 
-@node_of.method("The gradient of w is not the forward difference with this step.")
+@node_of.method("The gradient of w is not the forward difference with this step.", wrong=True)
 def _is_forward(call):
     adjoint = torch.linspace(1.0, 2.0, len(call.value), dtype=call.value.dtype)
     return torch.allclose(_by_w(call, adjoint), _true_by_w(call, adjoint))
+
+
+@node_of.method("backward calls f at w again. That value is known: keep the output of forward.")
+def _keeps_the_value(call):
+    f, before = call.arguments[0], call.arguments[0].calls
+    _by_w(call)
+    return f.calls - before == len(call.arguments[2])
+
+
+@node_of.method("A tensor is an attribute of ctx. Keep inputs and output by save_for_backward.")
+def _saves(call):
+    kept = [value for one in _functions_in(call.value) for value in vars(one).values()]
+    return not any(isinstance(value, torch.Tensor) for value in kept)
 
 
 @node_of.mistake("forward returns the value of f at w, not at a shifted w.")
@@ -360,7 +462,58 @@ node_of.add_hints(
 )
 
 
-# 5. Central differences
+# 5. What training costs
+
+
+@exercise(
+    minutes=4,
+    insight="Not the size of the batch, but the number of weights sets the price.",
+)
+def training_calls(weights, steps, scheme):
+    """Return how often f is called in `steps` training steps by finite differences.
+
+    Each step takes the value and the gradient with respect to that many `weights`. scheme is
+    "forward" or "central". The value is used again where it can be.
+
+    Examples
+    --------
+    >>> training_calls(2, 400, "forward")
+    1200
+    """
+    return steps * (1 + weights * (1 if scheme == "forward" else 2))
+
+
+@training_calls.cases
+def _sizes():
+    return [case(n, k, s) for n, k in ((3, 10), (1, 7)) for s in ("forward", "central")]
+
+
+@training_calls.mistake("The value itself is a call too, in each step.")
+def _no_value(weights, steps, scheme):
+    return steps * weights * (1 if scheme == "forward" else 2)
+
+
+@training_calls.mistake(
+    "A central difference makes no use of the value, but the training step does: one call more."
+)
+def _no_value_if_central(weights, steps, scheme):
+    return steps * (1 + weights if scheme == "forward" else 2 * weights)
+
+
+@training_calls.mistake("A forward difference may use the value that is known already.")
+def _two_each(weights, steps, scheme):
+    return steps * (1 + 2 * weights)
+
+
+@training_calls.mistake("A central difference takes two calls for each weight.")
+def _one_each(weights, steps, scheme):
+    return steps * (1 + weights)
+
+
+training_calls.add_hints("Count one step first: the value, then each weight.")
+
+
+# 6. Central differences
 
 
 @exercise(
@@ -456,11 +609,12 @@ central_slopes.add_hints(
 )
 
 
-# 6. A step that fits
+# 7. A step that fits
 
 
 @exercise(
     minutes=6,
+    tolerance=Tolerance(relative=1e-4),
     insight="The worse f is, the longer the step: the number of digits sets it, not the dtype.",
     next_try="What does the bound come to at its least? That is the accuracy of your derivative.",
 )
@@ -518,20 +672,13 @@ def _accuracy_itself(accuracy, scheme):
     return accuracy
 
 
-@best_step.mistake(
-    "That step suits an f accurate to the last bit of float64. This f is accurate to `accuracy`."
-)
-def _machine_epsilon(accuracy, scheme):
-    return best_step.reference(2.0**-52, scheme)
-
-
 best_step.add_hints(
     "The bound is a function of h alone. Where is it flat?",
     "Forward: the derivative of the bound is 1/2 - 2·accuracy/h². Now central.",
 )
 
 
-# 7. The recursive backward
+# 8. The recursive backward
 
 
 @exercise(
@@ -574,48 +721,77 @@ def recursive_node(f, x, step):
     return Recursive.apply(x, f, step)
 
 
-def _cube(x):
-    return x.detach() ** 3
+class _Cube:
+    """A cubic f that records nothing and counts the calls from outside of a forward."""
+
+    def __init__(self):
+        self.direct = 0
+
+    def __call__(self, x):
+        self.direct += torch.is_grad_enabled()  # a forward runs with recording switched off
+        return x.detach() ** 3
+
+    def __repr__(self):
+        return "a cubic function"
 
 
 @recursive_node.cases
 def _points():
     return [
-        case(_cube, _numbers(2.0)[0].requires_grad_(), 0.5),
-        case(_cube, _numbers(-1.0, 0.5).requires_grad_(), 0.25),
+        case(_Cube(), _numbers(2.0)[0].requires_grad_(), 0.5),
+        case(_Cube(), _numbers(-1.0, 0.5).requires_grad_(), 0.25),
     ]
 
 
-def _orders(call):
+def _orders(call, adjoint=1.0):
     """Return the first and the second derivative that an answer's node gives, None for none."""
     x = call.arguments[1]
     found, y = [], call.value
     for _ in range(2):
         try:
-            (y,) = torch.autograd.grad(y.sum(), x, create_graph=True)
+            (y,) = torch.autograd.grad(y, x, torch.full_like(y, adjoint), create_graph=True)
         except Exception:  # whatever the reader's backward raises
             return (*found, None, None)[:2]
         found.append(y)
     return tuple(found)
 
 
-@recursive_node.method("There is no first derivative: apply a Function, and return 3 adjoints.")
+recursive_node.method(_NO_NODE, wrong=True)(_has_node)
+recursive_node.method(_NO_FUNCTION)(_has_function)
+
+
+@recursive_node.method(
+    "There is no first derivative: return one adjoint for each of 3.", wrong=True
+)
 def _has_first(call):
-    return call.value.grad_fn is not None and _orders(call)[0] is not None
+    return _orders(call)[0] is not None
 
 
-@recursive_node.method("The first derivative is not the central difference with this step.")
+@recursive_node.method("The adjoint is lost: multiply the difference by it.", wrong=True)
+def _first_uses_adjoint(call):
+    return torch.allclose(3 * _orders(call)[0], _orders(call, 3.0)[0])
+
+
+@recursive_node.method("The first is not the central difference with this step.", wrong=True)
 def _first_is_central(call):
     _, x, step = call.arguments
     return torch.allclose(_orders(call)[0], 3 * x**2 + step**2)
 
 
-@recursive_node.method("There is no second derivative: backward must call apply, not f.")
+@recursive_node.method("There is no second one: backward must call apply, not f.", wrong=True)
+def _calls_apply(call):
+    f, before = call.arguments[0], call.arguments[0].direct
+    return _orders(call)[1] is not None or f.direct == before
+
+
+@recursive_node.method(
+    "There is no second one: shift x itself, recorded, not detached.", wrong=True
+)
 def _has_second(call):
     return _orders(call)[1] is not None
 
 
-@recursive_node.method("The second derivative is wrong: shift x itself, not a detached copy.")
+@recursive_node.method("The second derivative is not 6x where f is x³.", wrong=True)
 def _second_is_right(call):
     return torch.allclose(_orders(call)[1], 6 * call.arguments[1])
 
@@ -629,126 +805,6 @@ recursive_node.add_hints(
     "Start from node_of: forward, setup_context and backward, for a single argument x.",
     "In backward call `YourFunction.apply` at x + step and at x - step.",
 )
-
-
-# 8. Look closer than gradcheck
-
-
-@exercise(
-    minutes=10,
-    insight="A check is as sharp as its tolerance, and sees only the points that you give it.",
-    next_try="Write a wrong backward that your own check lets pass.",
-)
-def agrees(function, x):
-    """Return whether the gradient of function(x).sum() is right to 1e-6, in every element.
-
-    function works element by element on a float64 tensor. Compare its own gradient with central
-    differences of its values at steps of 1e-5; the error is relative to the difference, or absolute
-    where that is less than 1.
-
-    Examples
-    --------
-    >>> agrees(torch.sin, torch.tensor([0.5, 1.0], dtype=torch.float64))
-    True
-    """
-    x = x.detach().requires_grad_()
-    (own,) = torch.autograd.grad(function(x).sum(), x)
-    with torch.no_grad():
-        slope = (function(x + 1e-5) - function(x - 1e-5)) / 2e-5
-    return bool(((own - slope).abs() <= 1e-6 * slope.abs().clamp(min=1)).all())
-
-
-def _with_slope(value, slope):
-    """Return a function with this value, and a derivative that may be wrong."""
-
-    def function(x):
-        known = x.detach()
-        return value(known) + (x - known) * slope(known)
-
-    return function
-
-
-@agrees.cases
-def _functions():
-    x = _numbers(0.5, 1.0, -0.75)
-    wrong = {
-        "a backward 0.9995 times as large as it should be": lambda x: 0.9995 * x.cos(),
-        "a backward that is wrong for negative x": lambda x: x.cos().copysign(x),
-        "a backward that is 1e-4 too large": lambda x: x.cos() + 1e-4,
-        "a backward of the right mean": lambda x: x.cos().mean().expand(len(x)),
-    }
-    return [
-        case(torch.sin, x, label="torch.sin"),
-        case(_with_slope(torch.sin, torch.cos), x, label="a right backward"),
-        *(case(_with_slope(torch.sin, one), x, label=label) for label, one in wrong.items()),
-        case(lambda x: 1e3 * x.exp(), x, label="1000 exp x"),
-    ]
-
-
-@agrees.mistake("Those are the tolerances of gradcheck, which lets a factor of 0.9995 pass.")
-def _loose(function, x):
-    x = x.detach().requires_grad_()
-    (own,) = torch.autograd.grad(function(x).sum(), x)
-    slope = (function(x + 1e-5) - function(x - 1e-5)).detach() / 2e-5
-    return torch.allclose(own, slope, rtol=1e-3, atol=1e-5)
-
-
-@agrees.mistake("Compare element by element: the sum of the errors may be 0.")
-def _summed(function, x):
-    x = x.detach().requires_grad_()
-    (own,) = torch.autograd.grad(function(x).sum(), x)
-    slope = (function(x + 1e-5) - function(x - 1e-5)).detach() / 2e-5
-    return bool(abs(own.sum() - slope.sum()) <= 1e-6 * slope.sum().abs().clamp(min=1))
-
-
-agrees.add_hints(
-    "torch.autograd.grad(function(x).sum(), x) is what the function says.",
-    "All elements may be shifted at once, as each depends on its own only.",
-)
-
-
-# 9. What training costs
-
-
-@exercise(
-    minutes=4,
-    insight="Not the size of the batch, but the number of weights sets the price.",
-)
-def training_calls(weights, steps, scheme):
-    """Return how often f is called in `steps` training steps by finite differences.
-
-    Each step takes the value and the gradient with respect to that many `weights`. scheme is
-    "forward" or "central". The value is used again where it can be.
-
-    Examples
-    --------
-    >>> training_calls(2, 400, "forward")
-    1200
-    """
-    return steps * (1 + weights * (1 if scheme == "forward" else 2))
-
-
-@training_calls.cases
-def _sizes():
-    return [case(n, k, s) for n, k in ((3, 10), (1, 7)) for s in ("forward", "central")]
-
-
-@training_calls.mistake("The value itself is a call too, in each step.")
-def _no_value(weights, steps, scheme):
-    return steps * weights * (1 if scheme == "forward" else 2)
-
-
-@training_calls.mistake("A forward difference may use the value that is known already.")
-def _two_each(weights, steps, scheme):
-    return steps * (1 + 2 * weights)
-
-
-@training_calls.mistake("A central difference takes two calls for each weight.")
-def _one_each(weights, steps, scheme):
-    return steps * (1 + weights)
-
-
-training_calls.add_hints("Count one step first: the value, then each weight.")
 
 
 # Drills

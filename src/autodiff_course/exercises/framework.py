@@ -301,17 +301,22 @@ class Exercise:
         return register
 
     def method(
-        self, message: str, *, watch: Iterable[Callable | str] = (), memory: bool = False
+        self,
+        message: str,
+        *,
+        watch: Iterable[Callable | str] = (),
+        memory: bool = False,
+        wrong: bool = False,
     ) -> Callable[[Callable[[Call], bool]], Callable]:
         """Decorate the question whether a call went the way that is asked, which `Call` tells.
 
         It is asked of every input once the values are right; the message is for a reader whose
         answer is right in another way, such as by a library's function for the whole exercise. What
-        it may ask of `watch` and `memory`, `Method` tells.
+        it may ask of `watch` and `memory`, and what `wrong` does, `Method` tells.
         """
 
         def register(function):
-            self.methods.append(Method(function, message, tuple(watch), memory))
+            self.methods.append(Method(function, message, tuple(watch), memory, wrong))
             return function
 
         return register

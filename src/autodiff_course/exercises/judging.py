@@ -14,6 +14,7 @@ import tracemalloc
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from typing import NamedTuple
 
 from .comparing import difference, plain, show
@@ -61,12 +62,15 @@ class Method(NamedTuple):
         The Python functions, or their names, for whose results it asks `Call.results_of`.
     memory : bool
         Whether it asks for `Call.peak`, which makes the call slower.
+    wrong : bool
+        Whether the answer is then wrong, as where its value is right and its gradient is not.
     """
 
     function: Callable[[Call], bool]
     message: str
     watch: tuple[Callable | str, ...] = ()
     memory: bool = False
+    wrong: bool = False
 
 
 class Call:
@@ -201,8 +205,9 @@ class Judge:
             self._doing = "comparing or printing what your function returned"
             if not exercise.agree(mine, true):
                 return self._wrong_outcome(clock, mine, true)
-            if self._other_way is None and (message := self._wrong_way()):
-                self._other_way = self._wrong(message, status="other way", mistake=message)
+            if self._other_way is None and (method := self._wrong_way()):
+                found = self._wrong(method.message, status="other way", mistake=method.message)
+                self._other_way = replace(found, status="wrong") if method.wrong else found
         if self._other_way is not None:
             return self._other_way
         tried = "1 input" if len(inputs) == 1 else f"{len(inputs)} inputs"
@@ -264,9 +269,7 @@ class Judge:
         return outcome
 
     def _wrong_way(self):
-        return next(
-            (one.message for one in self._exercise.methods if not one.function(self._call)), ""
-        )
+        return next((one for one in self._exercise.methods if not one.function(self._call)), None)
 
     def _wrong_outcome(self, clock, mine, true):
         """Describe the first wrong outcome."""
