@@ -2,12 +2,14 @@
 
 Three tables. In the first, every row takes Polyak's step on the sum of absolute values and keeps
 values, steps, iterates and gradients. Rounding differs between the rows, so the iterations differ
-a little; the ratios are therefore of the time per iteration. In the second, every row minimises the
+a little. In the second, every row minimises the
 squared error, or inverts directly, from the same start to the same absolute residual. The third has
 the article's own loop, with its restarts, beside the first row of the first.
 
 The repeats of all rows alternate, and the smallest time of each counts, which other work on the
-machine disturbs least. The first time of each row is shown too.
+machine disturbs least. The first time of each row is shown too. Ratios are to bare NumPy with
+Polyak's step, the gradient by hand: of the whole time, and of the time per iteration. Evaluations
+are of a value with its gradient.
 """
 
 from __future__ import annotations
@@ -51,7 +53,7 @@ def residual(y) -> float:
 
 def by_descend(keep=True):
     result = descend(absolute, TORCH_START, PolyakStep(), target=TARGET, keep=keep)
-    return result.iterations, result.iterate
+    return result.iterations, result.evaluations, result.iterate
 
 
 def by_plain_torch():
@@ -62,7 +64,7 @@ def by_plain_torch():
         error = value.item()
         log.append((error, y.detach(), gradient))
         if error < TARGET:
-            return len(log) - 1, y.detach()
+            return len(log) - 1, len(log), y.detach()
         step = error / gradient.square().sum().item()
         y = (y.detach() - step * gradient).requires_grad_()
 
@@ -78,7 +80,7 @@ def by_numpy():
         value, gradient = numpy_evaluation(y)
         log.append((value, y, gradient))
         if value < TARGET:
-            return len(log) - 1, y
+            return len(log) - 1, len(log), y
         y = y - value / (gradient * gradient).sum() * gradient
 
 
@@ -106,7 +108,7 @@ def by_article():
         if step < SMALLEST and value >= TARGET:
             y = y + y * SHAKES[restarts] / np.float32(restarts + 1)
             restarts, step = restarts + 1, np.float32(STEP)
-    return len(log), y
+    return len(log), len(log) + 1, y
 
 
 ARTICLE = {"descend, Polyak's step": by_descend, "the article's loop in NumPy": by_article}
@@ -123,7 +125,7 @@ def close_enough(y, value, _gradient):
 
 def by_method(method):
     result = descend(squared, TORCH_START, method, stop_when=close_enough)
-    return result.iterations, result.iterate
+    return result.iterations, result.evaluations, result.iterate
 
 
 def by_scipy():
@@ -144,7 +146,7 @@ def by_scipy():
     found = minimize(
         value_and_gradient, start, jac=True, method="L-BFGS-B", callback=stop, options=options
     )
-    return found.nit, found.x.reshape(3, 3)
+    return found.nit, found.nfev, found.x.reshape(3, 3)
 
 
 def by_newton_schulz():
@@ -154,11 +156,11 @@ def by_newton_schulz():
     while (residual_now := TORCH_X @ y - TORCH_IDENTITY).abs().sum() >= TARGET:
         y = y - y @ residual_now
         iterations += 1
-    return iterations, y
+    return iterations, 0, y
 
 
 def lbfgs(parameters):
-    return torch.optim.LBFGS(parameters, max_iter=1, line_search_fn="strong_wolfe")
+    return torch.optim.LBFGS(parameters, max_iter=1, max_eval=25, line_search_fn="strong_wolfe")
 
 
 SMOOTH = {
@@ -166,39 +168,37 @@ SMOOTH = {
     "descend with torch's L-BFGS": lambda: by_method(lbfgs),
     "SciPy's L-BFGS-B, float64": by_scipy,
     "Newton-Schulz": by_newton_schulz,
-    "torch.linalg.inv": lambda: (1, torch.linalg.inv(TORCH_X)),
+    "torch.linalg.inv": lambda: (1, 0, torch.linalg.inv(TORCH_X)),
 }
 
 
 # --- Measuring ------------------------------------------------------------------------------------
 
 
-def measure(runs: dict[str, Callable], repeats: int) -> dict[str, tuple[list[float], int]]:
-    """Return the seconds of every repeat and the iterations of every run."""
-    table = {name: ([], 0) for name in runs}
+def measure(runs: dict[str, Callable], repeats: int) -> dict[str, tuple[list[float], int, int]]:
+    """Return the seconds of every repeat, the iterations and the evaluations of every run."""
+    table = {name: ([], 0, 0) for name in runs}
     for _ in range(repeats):
         for name, run in runs.items():
             begin = time.perf_counter()
-            iterations, y = run()
+            iterations, evaluations, y = run()
             table[name][0].append(time.perf_counter() - begin)
             assert residual(y) < 1.01 * TARGET, f"{name} did not arrive"
-            table[name] = table[name][0], iterations
+            table[name] = table[name][0], iterations, evaluations
     return table
 
 
-def show(title: str, table: dict, per_iteration: bool) -> None:
-    """Print a table; the ratios are to its first row."""
-
-    def cost(seconds, iterations):
-        return min(seconds) / (iterations if per_iteration else 1)
-
-    unit = cost(*next(iter(table.values())))
+def show(title: str, table: dict, unit: tuple[float, int]) -> None:
+    """Print a table; `unit` has the seconds and the iterations of bare NumPy."""
     print(f"{title}\n")
-    print(f"{'':32}{'iterations':>11}{'first':>11}{'best':>11}{'per iteration':>15}{'ratio':>8}")
-    for name, (seconds, iterations) in table.items():
+    print(f"{'':30}{'iterations':>11}{'evaluations':>12}{'first':>12}{'best':>12}", end="")
+    print(f"{'whole / NumPy':>15}{'iteration / NumPy':>19}")
+    for name, (seconds, iterations, evaluations) in table.items():
+        best = min(seconds)
+        each = best / iterations / (unit[0] / unit[1])
         print(
-            f"{name:32}{iterations:11,}{seconds[0] * 1e3:8,.1f} ms{min(seconds) * 1e3:8,.1f} ms"
-            f"{min(seconds) / iterations * 1e6:12,.1f} µs{cost(seconds, iterations) / unit:8.2f}"
+            f"{name:30}{iterations:11,}{evaluations or '-':>12}{seconds[0] * 1e3:9,.1f} ms"
+            f"{best * 1e3:9,.1f} ms{best / unit[0]:15.3f}{each:19.2f}"
         )
     print()
 
@@ -209,20 +209,18 @@ def main() -> None:
     repeats = parser.parse_args().repeats
     torch.set_num_threads(1)
     print(f"torch {torch.__version__}, NumPy {np.__version__}, {repeats} repeats, one thread\n")
-    title = (
-        "The sum of absolute values by Polyak's step, to 0.001 (ratio: of the time per iteration)"
-    )
-    show(title, measure(SAME_ALGORITHM, repeats), per_iteration=True)
+    same = measure(SAME_ALGORITHM, repeats)
+    seconds, iterations, _ = same["bare NumPy, gradient by hand"]
+    unit = min(seconds), iterations
+    show("The sum of absolute values by Polyak's step, to 0.001", same, unit)
     smooth = dict(SMOOTH)
     try:
         import scipy  # noqa: F401
     except ImportError:
         del smooth["SciPy's L-BFGS-B, float64"]
         print("SciPy is not installed: its row is left out.\n")
-    title = "The same residual by smooth methods (ratio: of the whole time)"
-    show(title, measure(smooth, 10 * repeats), per_iteration=False)
-    title = "The sum of absolute values, with restarts or without (ratio: of the whole time)"
-    show(title, measure(ARTICLE, repeats), per_iteration=False)
+    show("The same residual by smooth methods", measure(smooth, 10 * repeats), unit)
+    show("With the article's restarts or without", measure(ARTICLE, repeats), unit)
 
 
 if __name__ == "__main__":

@@ -203,6 +203,13 @@ def test_an_interrupt_before_the_first_value_is_passed_on():
         descend(interrupted, START)
 
 
+def test_a_progress_bar_is_shown_when_it_is_asked_for(capsys):
+    descend(bowl, START, max_iterations=3)
+    assert capsys.readouterr() == ("", "")
+    descend(bowl, START, max_iterations=3, progress=True)
+    assert "it/s" in capsys.readouterr().err
+
+
 # Bad input
 
 

@@ -185,6 +185,23 @@ def test_a_target_that_is_never_reached_still_gives_the_pseudo_inverse():
     assert ex05.pseudo_inverse.check(answer)
 
 
+@pytest.mark.parametrize("options", [{}, {"max_eval": 25}])
+def test_lbfgs_finds_the_pseudo_inverse_from_zero(options):
+    def method(parameters):
+        return torch.optim.LBFGS(parameters, max_iter=1, line_search_fn="strong_wolfe", **options)
+
+    def answer(x):
+        identity = torch.eye(len(x), dtype=x.dtype)
+        return descend(
+            lambda y: (x @ y - identity).square().sum(),
+            x.new_zeros(x.shape[1], x.shape[0]),
+            method,
+            stop_when=lambda y, value, gradient: gradient.abs().max() < 1e-6,
+        ).iterate
+
+    assert ex05.pseudo_inverse.check(answer)
+
+
 def test_the_result_of_descend_is_not_yet_its_iterate():
     def answer(x):
         identity = torch.eye(len(x), dtype=x.dtype)

@@ -1,8 +1,8 @@
 """Gradient descent in one loop: settings in, a result with its history out.
 
 `descend` minimises a function of one tensor. How it moves is its ``method``: a *step rule*, which
-says how far to go against the gradient, or any optimiser of `torch.optim`. All of them leave the
-same `Result`, so that they can be compared by what they count.
+says how far to go against the gradient, or any optimiser of `torch.optim`. All leave the same
+`Result`, so that they can be compared by what they count.
 """
 
 from __future__ import annotations
@@ -16,58 +16,14 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-__all__ = [
-    "AdaptiveStep",
-    "FixedStep",
-    "History",
-    "PolyakStep",
-    "Result",
-    "descend",
-]
-
-# A rule in use: the step, from the value and the length of the gradient.
-NextStep = Callable[[float, float], float]
-
-
-def _check_positive(settings, *names) -> None:
-    for name in names:
-        value = getattr(settings, name)
-        real = isinstance(value, int | float) and not isinstance(value, bool)
-        if not (real and math.isfinite(value) and value > 0):
-            raise ValueError(f"{name} must be a positive finite number, got {value!r}")
-
-
-def _kind(thing) -> str:
-    if isinstance(thing, Tensor):
-        return f"a tensor of dtype {thing.dtype} and shape {tuple(thing.shape)}"
-    return f"{thing!r} of type {type(thing).__name__}"
-
-
-@dataclass(frozen=True)
-class FixedStep:
-    """Always the same step; its unit is that of the iterate over that of the gradient."""
-
-    step: float
-
-    def __post_init__(self) -> None:
-        """Check the setting."""
-        _check_positive(self, "step")
-
-    def start(self) -> NextStep:
-        """Return the rule for one run."""
-        return lambda value, length: self.step
+__all__ = ["AdaptiveStep", "FixedStep", "History", "PolyakStep", "Result", "descend"]
 
 
 @dataclass(frozen=True)
 class AdaptiveStep:
     """A step that is multiplied by `grow` where the value fell, and by `shrink` where it did not.
 
-    Parameters
-    ----------
-    step : float, optional
-        The first step.
-    grow, shrink : float, optional
-        The two factors.
+    Each of the three is a positive number; otherwise there is a ValueError.
 
     Examples
     --------
@@ -82,46 +38,41 @@ class AdaptiveStep:
 
     def __post_init__(self) -> None:
         """Check the settings."""
-        _check_positive(self, "step", "grow", "shrink")
+        for name, value in vars(self).items():
+            real = isinstance(value, int | float) and not isinstance(value, bool)
+            if not (real and math.isfinite(value) and value > 0):
+                raise ValueError(f"{name} must be a positive finite number, got {value!r}")
 
-    def start(self) -> NextStep:
-        """Return the rule for one run; it remembers the step and the last value."""
-        step, before = self.step, None
+    def next_step(self, step: float | None, before: float, value: float, length: float) -> float:
+        """Return the step, from the last one (None at the start) and the last value."""
+        return self.step if step is None else step * (self.grow if value < before else self.shrink)
 
-        def next_step(value: float, length: float) -> float:
-            nonlocal step, before
-            if before is not None:
-                step *= self.grow if value < before else self.shrink
-            before = value
-            return step
 
-        return next_step
+class FixedStep(AdaptiveStep):
+    """Always the same step; its unit is that of the iterate over that of the gradient."""
+
+    def __init__(self, step: float) -> None:
+        super().__init__(step, grow=1.0, shrink=1.0)
 
 
 @dataclass(frozen=True)
 class PolyakStep:
     """The step (value - best) / length of the gradient squared, where the least value is known.
 
-    Parameters
-    ----------
-    best : float, optional
-        The least value of the function. Where a value is below it, the step is 0.
-
-    References
-    ----------
+    `best` is the least value of the function. Where a value is below it, the step is 0. Source:
     B. T. Polyak, *Minimization of Unsmooth Functionals*, USSR Computational Mathematics and
     Mathematical Physics 9, 1969.
     """
 
     best: float = 0.0
 
-    def start(self) -> NextStep:
-        """Return the rule for one run."""
+    def next_step(self, step: float | None, before: float, value: float, length: float) -> float:
+        """Return the step, from the value and the length of the gradient."""
         # Divided twice, since the square of a short length underflows.
-        return lambda value, length: max(value - self.best, 0.0) / length / length
+        return max(value - self.best, 0.0) / length / length
 
 
-StepRule = FixedStep | AdaptiveStep | PolyakStep
+StepRule = AdaptiveStep | PolyakStep
 OptimiserFactory = Callable[[list[Tensor]], torch.optim.Optimizer]
 
 
@@ -131,11 +82,9 @@ class History:
 
     Attributes
     ----------
-    value : numpy.ndarray of float64, shape (rows,)
-        The function at each iterate.
-    step : numpy.ndarray of float64, shape (rows,)
-        The step with which the run left the row; the learning rate of an optimiser; NaN in the last
-        row, which the run did not leave.
+    value, step : numpy.ndarray of float64, shape (rows,)
+        The function at each iterate, and the step with which the run left it (the learning rate of
+        an optimiser). The run did not leave the last row: NaN.
     iterate, gradient : torch.Tensor, shape (rows, *shape of start), or None
         The iterates and the gradients there; None with ``keep=False``.
     """
@@ -153,13 +102,12 @@ class Result:
     Attributes
     ----------
     iterate : torch.Tensor
-        The iterate with the lowest value, as `start` in shape, dtype and device.
+        The iterate with the lowest value, or that met `stop_when`; shaped and typed as `start`.
     value : float
         The function there.
     reason : str
         "target", "rule" (`stop_when`), "iterations", "stalled" (a step that changes no bit of the
-        iterate), "gradient is zero" (its length, as the dtype computes it), "not finite", or
-        "interrupted".
+        iterate), "gradient is zero" (its length, as computed), "not finite" or "interrupted".
     iterations, evaluations : int
         Moves made, and values with gradients computed. The two differ by the start, and by the line
         search of an optimiser that has one.
@@ -184,6 +132,7 @@ def descend(
     stop_when: Callable[[Tensor, float, Tensor], bool] | None = None,
     max_iterations: int = 10_000,
     keep: bool = True,
+    progress: bool = False,
 ) -> Result:
     """Minimise a function of one tensor by moving against its gradient.
 
@@ -195,14 +144,14 @@ def descend(
         Where to begin, of a floating dtype, on any device. It is left as it is.
     method : step rule or callable, optional
         How to move; or an optimiser: ``lambda parameters: torch.optim.Adam(parameters, lr=0.1)``.
-    target : float, optional
-        Stop at a value below this one.
-    stop_when : callable, optional
-        Stop where ``stop_when(x, value, gradient)`` is true.
+        Make `torch.optim.LBFGS` with ``max_iter=1, max_eval=25``: without the second its line
+        search may give up at the step 0, and the run has stalled.
+    target, stop_when : optional
+        Stop at a value below `target`; stop where ``stop_when(x, value, gradient)`` is true.
     max_iterations : int, optional
         Stop after so many moves.
-    keep : bool, optional
-        Keep every iterate and gradient; otherwise only values and steps.
+    keep, progress : bool, optional
+        Keep every iterate and gradient, not only values and steps; show a progress bar.
 
     Returns
     -------
@@ -218,8 +167,7 @@ def descend(
 
     Notes
     -----
-    One value and one reverse sweep for each iteration, and what a line search adds to it. A run of
-    more than two seconds shows a progress bar.
+    One value and one reverse sweep for each iteration, and what a line search adds to it.
 
     Examples
     --------
@@ -231,43 +179,40 @@ def descend(
         raise TypeError(f"start must be a tensor of a floating dtype, got {_kind(start)}")
     if not isinstance(max_iterations, int) or max_iterations < 0:
         raise ValueError(f"max_iterations must be 0 or a positive int, got {max_iterations!r}")
-    evaluate = _Evaluation(f)
-    x = start.detach().clone()
+    x, evaluate = start.detach().clone(), _Evaluation(f)
     move = _mover(method, x, evaluate)
-    rows, steps = [], []
-    best, reason = (math.inf, x), "iterations"
+    rows, steps, best, reason = [], [], (math.inf, x), ""
     try:
-        for number in tqdm(range(max_iterations + 1), delay=2.0, leave=False):
+        for number in tqdm(range(max_iterations + 1), disable=not progress):
             value, gradient = evaluate(x)
-            rows.append((value, x.clone(), gradient) if keep else (value, None, None))
-            if value < best[0] or number == 0:
-                best = (value, x.clone())
-            if found := _reason(x, value, gradient, target, stop_when):
-                reason = found
+            rows.append((value, x, gradient) if keep else (value, None, None))
+            reason = _reason(x, value, gradient, target, stop_when)
+            if value < best[0] or number == 0 or reason == "rule":
+                best = (value, x)
+            if reason or number == max_iterations:
                 break
-            if number < max_iterations:
-                before = x
-                x, step = move(x, value, gradient)
-                if torch.equal(x, before):
-                    reason = "stalled"
-                    break
-                steps.append(step)
+            before = x
+            x, step = move(x, value, gradient)
+            if torch.equal(x, before):
+                reason = "stalled"
+                break
+            steps.append(step)
     except KeyboardInterrupt:
         if not rows:
             raise
         reason = "interrupted"
-    if reason == "rule":  # it was this iterate that met the rule
-        best = (value, x.clone())
-    return Result(best[1], best[0], reason, len(rows) - 1, evaluate.count, _history(rows, steps))
-
-
-def _history(rows, steps) -> History:
-    steps = steps[: len(rows) - 1] + [math.nan]  # an interrupt may come after a step was noted
     value, *tensors = zip(*rows, strict=True)
-    kept = tensors[0][0] is not None
-    return History(
-        np.array(value), np.array(steps), *(torch.stack(t) if kept else None for t in tensors)
-    )
+    tensors = (torch.stack(kept) if keep else None for kept in tensors)
+    steps = steps[: len(rows) - 1] + [math.nan]  # an interrupt may come after a step was noted
+    history = History(np.array(value), np.array(steps), *tensors)
+    reason, iterations = reason or "iterations", len(rows) - 1
+    return Result(best[1], best[0], reason, iterations, evaluate.count, history)
+
+
+def _kind(thing) -> str:
+    if isinstance(thing, Tensor):
+        return f"a tensor of dtype {thing.dtype} and shape {tuple(thing.shape)}"
+    return f"{thing!r} of type {type(thing).__name__}"
 
 
 def _reason(x, value, gradient, target, stop_when) -> str:
@@ -303,10 +248,12 @@ class _Evaluation:
 def _mover(method, start, evaluate):
     """Return the function that moves an iterate: (x, value, gradient) to (x, step)."""
     if isinstance(method, StepRule):
-        next_step = method.start()
+        step, before = None, math.nan
 
         def move(x, value, gradient):
-            step = next_step(value, gradient.norm().item())
+            nonlocal step, before
+            step = method.next_step(step, before, value, gradient.norm().item())
+            before = value
             return x - step * gradient, step
 
         return move

@@ -33,6 +33,15 @@ def _random(rows, columns, seed):
     return torch.randn(rows, columns, generator=generator, dtype=torch.float64)
 
 
+def _mistakes(one, *messages_and_functions):
+    """Register wrong answers: the message for each, and the function."""
+    for message, function in zip(
+        messages_and_functions[::2], messages_and_functions[1::2], strict=True
+    ):
+        function.__name__ = f"_wrong_{len(one.mistakes)}"
+        one.mistake(message)(function)
+
+
 # 1. A gradient of the sum of absolute values
 
 
@@ -58,50 +67,42 @@ def subgradient(x, y):
 @subgradient.cases
 def _square_pairs():
     return [
-        case(torch.tensor([[1.0, 2.0], [0.5, 1.0]]), torch.tensor([[1.0, 1.0], [3.0, 0.5]])),
+        case(torch.tensor([[1.0, 2.0], [0.5, 1.0]]), torch.tensor([[1.0, 1.0], [-3.0, 0.75]])),
         case(torch.tensor([[2.0]]), torch.tensor([[3.0]])),
         case(_random(4, 4, 0), _random(4, 4, 1), label="two random 4 × 4 matrices"),
         case(_random(3, 3, 5), _random(3, 3, 6), label="two random 3 × 3 matrices"),
     ]
 
 
+def _residual(x, y):
+    return x @ y - torch.eye(len(x), dtype=x.dtype)
+
+
 def _signs(x, y):
-    return torch.sign(x @ y - torch.eye(len(x), dtype=x.dtype))
+    return torch.sign(_residual(x, y))
 
 
-@subgradient.mistake("X is not transposed. In tr(SᵀX dY), what stands before dY is SᵀX.")
-def _not_transposed(x, y):
-    return x @ _signs(x, y)
-
-
-@subgradient.mistake("The order is wrong: dY is multiplied by X from the left, so Xᵀ is too.")
-def _other_side(x, y):
-    return _signs(x, y) @ x.T
-
-
-@subgradient.mistake("That is the transpose of the gradient: dE = tr(Gᵀ dY), not tr(G dY).")
-def _transposed(x, y):
-    return subgradient.reference(x, y).T
-
-
-@subgradient.mistake("The identity is lost: the signs are those of XY − I, not of XY.")
-def _no_identity(x, y):
-    return x.T @ torch.sign(x @ y)
-
-
-@subgradient.mistake("That is the gradient of the squares. The slope of |r| is 1 or −1.")
-def _of_squares(x, y):
-    return 2 * x.T @ (x @ y - torch.eye(len(x), dtype=x.dtype))
-
-
-@subgradient.mistake("That goes uphill for a positive error: the slope of |r| is its own sign.")
-def _negative(x, y):
-    return -subgradient.reference(x, y)
-
-
-@subgradient.mistake("Those are the signs alone. How does a change of Y change XY?")
-def _signs_alone(x, y):
-    return _signs(x, y)
+_mistakes(
+    subgradient,
+    "X is not transposed. In tr(SᵀX dY), what stands before dY is SᵀX.",
+    lambda x, y: x @ _signs(x, y),
+    "The order is wrong: dY is multiplied by X from the left, so Xᵀ is too.",
+    lambda x, y: _signs(x, y) @ x.T,
+    "That is the transpose of the gradient: dE = tr(Gᵀ dY), not tr(G dY).",
+    lambda x, y: _signs(x, y).T @ x,
+    "The identity is lost: the signs are those of XY − I, not of XY.",
+    lambda x, y: x.T @ torch.sign(x @ y),
+    "That is the gradient of the squares. The slope of |r| is 1 or −1.",
+    lambda x, y: 2 * x.T @ _residual(x, y),
+    "That has the errors themselves, where their signs belong.",
+    lambda x, y: x.T @ _residual(x, y),
+    "Twice too large: the 2 comes from the square of an error, and |r| has none.",
+    lambda x, y: 2 * x.T @ _signs(x, y),
+    "That goes uphill for a positive error: the slope of |r| is its own sign.",
+    lambda x, y: -x.T @ _signs(x, y),
+    "Those are the signs alone. How does a change of Y change XY?",
+    lambda x, y: _signs(x, y),
+)
 
 
 subgradient.add_hints(
@@ -160,6 +161,10 @@ def _vee_gradient(y):
     return torch.stack([3 * one, one + two])
 
 
+def _flat(y):
+    return (0 * y).sum() + 1
+
+
 @adaptive_descent.cases
 def _descents():
     start = torch.tensor([0.0, 3.0], dtype=torch.float64)
@@ -169,6 +174,7 @@ def _descents():
         case(_vee, _vee_gradient, torch.tensor([1.0, 1.0], dtype=torch.float64), 1.7, 0.5, 20),
         case(_vee, _vee_gradient, torch.tensor([0.3, -1.0], dtype=torch.float64), 1.2, 0.8, 30),
         case(_bowl, _bowl_gradient, start.clone(), 1.5, 0.5, 0),
+        case(_flat, torch.zeros_like, start.clone(), 1.5, 0.5, 4),
     ]
 
 
@@ -192,23 +198,21 @@ def _adaptive(better, sign=-1.0, last=True):
     return wrong
 
 
-for _wrong, _name, _message in (
-    (_adaptive(lambda v: v[-1] > v[-2]), "_swapped", "`grow` belongs to a value that fell."),
-    (
-        _adaptive(lambda v: v[-1] < min(v[:-1])),
-        "_against_the_best",
-        "Compare with the value before the move, not with the lowest of all.",
-    ),
-    (_adaptive(lambda v: v[-1] < v[-2], sign=1.0), "_uphill", "That goes uphill: y − step·G."),
-    (_adaptive(lambda v: v[-1] < v[0]), "_against_the_start", "Compare with the value before."),
-    (
-        _adaptive(lambda v: v[-1] < v[-2], last=False),
-        "_no_last_value",
-        "One value is missing: there are moves + 1 of them, the start and the end included.",
-    ),
-):
-    _wrong.__name__ = _name
-    adaptive_descent.mistake(_message)(_wrong)
+_mistakes(
+    adaptive_descent,
+    "`grow` belongs to a value that fell.",
+    _adaptive(lambda v: v[-1] > v[-2]),
+    "A value that stays the same did not fall: the step shrinks there.",
+    _adaptive(lambda v: v[-1] <= v[-2]),
+    "Compare with the value before the move, not with the lowest of all.",
+    _adaptive(lambda v: v[-1] < min(v[:-1])),
+    "That goes uphill: y − step·G.",
+    _adaptive(lambda v: v[-1] < v[-2], sign=1.0),
+    "Compare with the value before.",
+    _adaptive(lambda v: v[-1] < v[0]),
+    "One value is missing: there are moves + 1 of them, the start and the end included.",
+    _adaptive(lambda v: v[-1] < v[-2], last=False),
+)
 
 
 @adaptive_descent.mistake(
@@ -273,24 +277,19 @@ def _polyak():
     ]
 
 
-@polyak_step.mistake("`best` is lost: the prediction has to fall by value − best.")
-def _no_best(value, gradient, best):
-    return value / gradient.square().sum().item()
-
-
-@polyak_step.mistake("That divides by the length of the gradient. The prediction has its square.")
-def _by_length(value, gradient, best):
-    return (value - best) / gradient.norm().item()
-
-
-@polyak_step.mistake("That is the mean of the squares: add them up.")
-def _mean(value, gradient, best):
-    return (value - best) / gradient.square().mean().item()
-
-
-@polyak_step.mistake("The sign is wrong: the step is positive above the least value.")
-def _wrong_sign(value, gradient, best):
-    return (best - value) / gradient.square().sum().item()
+_mistakes(
+    polyak_step,
+    "`best` is lost: the prediction has to fall by value − best.",
+    lambda value, gradient, best: value / gradient.square().sum().item(),
+    "That divides by the length of the gradient. The prediction has its square.",
+    lambda value, gradient, best: (value - best) / gradient.norm().item(),
+    "That is the mean of the squares: add them up.",
+    lambda value, gradient, best: (value - best) / gradient.square().mean().item(),
+    "Half of it: the prediction is a straight line, without a 2.",
+    lambda value, gradient, best: (value - best) / (2 * gradient.square().sum().item()),
+    "The sign is wrong: the step is positive above the least value.",
+    lambda value, gradient, best: (best - value) / gradient.square().sum().item(),
+)
 
 
 polyak_step.add_hints(
@@ -340,39 +339,25 @@ def _runs():
     ]
 
 
-@should_stop.mistake(
-    "It stops at the first rise. The adaptive step makes rises on purpose: look further back."
-)
-def _first_rise(values, patience):
-    return len(values) > 1 and values[-1] >= values[-2]
-
-
-@should_stop.mistake(
-    "It compares with the value `patience` steps ago. The lowest value may be older than that."
-)
-def _one_value_ago(values, patience):
-    return len(values) > patience and min(values[-patience:]) >= values[-patience - 1]
-
-
-@should_stop.mistake("Only the newest value is looked at: a new lowest one may stand before it.")
-def _newest_only(values, patience):
-    return len(values) > patience and values[-1] >= min(values[:-patience])
-
-
-@should_stop.mistake("Equal is not lower: a value that only equals the lowest one brought nothing.")
-def _strict(values, patience):
-    return len(values) > patience and min(values[-patience:]) > min(values[:-patience])
-
-
-@should_stop.mistake("It has to wait for more than `patience` values before it may answer True.")
-def _too_early(values, patience):
-    lowest = values.index(min(values))
-    return len(values) - 1 - lowest >= patience or len(values) <= patience
-
-
-@should_stop.mistake("It answers the other way round: True should mean stop.")
 def _inverted(values, patience):
     return not should_stop.reference(values, patience)
+
+
+_mistakes(
+    should_stop,
+    "It stops at the first rise. The adaptive step makes rises on purpose: look further back.",
+    lambda v, patience: len(v) > 1 and v[-1] >= v[-2],
+    "It compares with the value `patience` steps ago. The lowest value may be older than that.",
+    lambda v, patience: len(v) > patience and min(v[-patience:]) >= v[-patience - 1],
+    "Only the newest value is looked at: a new lowest one may stand before it.",
+    lambda v, patience: len(v) > patience and v[-1] >= min(v[:-patience]),
+    "Equal is not lower: a value that only equals the lowest one brought nothing.",
+    lambda v, patience: len(v) > patience and min(v[-patience:]) > min(v[:-patience]),
+    "It has to wait for more than `patience` values before it may answer True.",
+    lambda v, patience: len(v) - 1 - v.index(min(v)) >= patience or len(v) <= patience,
+    "It answers the other way round: True should mean stop.",
+    _inverted,
+)
 
 
 should_stop.add_hints(
@@ -417,43 +402,36 @@ def _matrices():
     ]
 
 
-@best_fixed_step.mistake("That is the bound above which descent diverges. Its rate is 1.")
-def _bound(x):
-    return 1 / torch.linalg.svdvals(x).max().item() ** 2
+def _of_singular_values(step):
+    def wrong(x):
+        sigma = torch.linalg.svdvals(x)
+        return step(sigma.max().item(), sigma.min().item())
+
+    return wrong
 
 
-@best_fixed_step.mistake(
-    "Then the steepest direction is done in one step, and the flattest crawls."
-)
-def _steepest_in_one(x):
-    return 0.5 / torch.linalg.svdvals(x).max().item() ** 2
-
-
-@best_fixed_step.mistake("Then the flattest direction is done in one step, and the others explode.")
-def _flattest_in_one(x):
-    return 0.5 / torch.linalg.svdvals(x).min().item() ** 2
-
-
-@best_fixed_step.mistake("Twice too large: the factor is 1 − 2ασ², with a 2 in it.")
-def _twice(x):
-    return 2 * best_fixed_step.reference(x)
-
-
-@best_fixed_step.mistake("The squares are lost: the factor is 1 − 2ασ².")
-def _no_squares(x):
-    sigma = torch.linalg.svdvals(x)
-    return 1 / (sigma.max() + sigma.min()).item()
-
-
-@best_fixed_step.mistake("That adds the squares of all singular values. Only two of them matter.")
-def _all_of_them(x):
-    return 1 / x.square().sum().item()
-
-
-@best_fixed_step.mistake("Those are eigenvalues. A step has to do with singular values.")
 def _eigenvalues(x):
     size = torch.linalg.eigvals(x).abs()
     return 1 / (size.max() ** 2 + size.min() ** 2).item()
+
+
+_mistakes(
+    best_fixed_step,
+    "That is the bound above which descent diverges. Its rate is 1.",
+    _of_singular_values(lambda high, low: 1 / high**2),
+    "Then the steepest direction is done in one step, and the flattest crawls.",
+    _of_singular_values(lambda high, low: 0.5 / high**2),
+    "Then the flattest direction is done in one step, and the others explode.",
+    _of_singular_values(lambda high, low: 0.5 / low**2),
+    "Twice too large: the factor is 1 − 2ασ², with a 2 in it.",
+    _of_singular_values(lambda high, low: 2 / (high**2 + low**2)),
+    "The squares are lost: the factor is 1 − 2ασ².",
+    _of_singular_values(lambda high, low: 1 / (high + low)),
+    "That adds the squares of all singular values. Only two of them matter.",
+    lambda x: 1 / x.square().sum().item(),
+    "Those are eigenvalues. A step has to do with singular values.",
+    _eigenvalues,
+)
 
 
 best_fixed_step.add_hints(
@@ -488,45 +466,28 @@ def predicted_iterations(kappa, shrinkage):
 
 @predicted_iterations.cases
 def _predictions():
-    return [case(2.0, 0.1), case(12.0, 1e-3), case(3.0, 0.5), case(100.0, 1e-6), case(51.0, 0.02)]
+    return [case(2.0, 0.1), case(12.0, 1e-3), case(3.0, 0.5), case(100.0, 1e-6), case(1.5, 1e-4)]
 
 
-def _by_rate(rate):
-    def wrong(kappa, shrinkage):
-        return math.ceil(math.log(shrinkage) / math.log(rate(kappa)))
-
-    return wrong
+def _count(k, s, rate=lambda k: (k**2 - 1) / (k**2 + 1)):
+    return math.log(s) / math.log(rate(k))
 
 
-for _wrong, _name, _message in (
-    (
-        _by_rate(lambda k: (k - 1) / (k + 1)),
-        "_kappa_not_squared",
-        "The curvatures are 2σ², so their ratio is κ², not κ.",
-    ),
-    (
-        _by_rate(lambda k: 1 - 1 / k**2),
-        "_at_the_wrong_step",
-        "That is the rate when the steepest direction is done in one step. Here the step is best.",
-    ),
-    (
-        lambda k, s: math.floor(math.log(s) / math.log((k**2 - 1) / (k**2 + 1))),
-        "_rounded_down",
-        "One too few: round up, the error has to be as small as that or smaller.",
-    ),
-    (
-        lambda k, s: math.log(s) / math.log((k**2 - 1) / (k**2 + 1)),
-        "_not_whole",
-        "Iterations are whole: round up to an int.",
-    ),
-    (
-        lambda k, s: math.ceil(2 * math.log(s) / math.log((k**2 - 1) / (k**2 + 1))),
-        "_twice_too_many",
-        "Twice too many: `shrinkage` belongs to the error, not to its square.",
-    ),
-):
-    _wrong.__name__ = _name
-    predicted_iterations.mistake(_message)(_wrong)
+_mistakes(
+    predicted_iterations,
+    "The curvatures are 2σ², so their ratio is κ², not κ.",
+    lambda k, s: math.ceil(_count(k, s, lambda k: (k - 1) / (k + 1))),
+    "That is the rate when the steepest direction is done in one step. Here the step is best.",
+    lambda k, s: math.ceil(_count(k, s, lambda k: 1 - 1 / k**2)),
+    "One too few: round up, the error has to be as small as that or smaller.",
+    lambda k, s: math.floor(_count(k, s)),
+    "Iterations are whole: round up to an int.",
+    _count,
+    "Twice too many: `shrinkage` belongs to the error, not to its square.",
+    lambda k, s: math.ceil(2 * _count(k, s)),
+    "κ²/2 · ln(1/s) is what the count tends to for a large κ. For a small one it is too many.",
+    lambda k, s: math.ceil(k**2 / 2 * math.log(1 / s)),
+)
 
 
 predicted_iterations.add_hints(
@@ -570,6 +531,7 @@ def _to_invert():
         case(torch.tensor([[2.0, 0.0], [0.0, 1.0]]), 1e-3),
         case(torch.tensor([[4.0]], dtype=torch.float64), 1e-3),
         case(torch.tensor([[1.0, 2.0], [0.0, 1.0]], dtype=torch.float64), 1e-6),
+        case(torch.diag(torch.tensor([2.0, 1, 1, 1, 1, 1], dtype=torch.float64)), 3e-4),
         case(_random(4, 4, 3), 1e-3, label="a random 4 × 4 matrix"),
         case(_random(6, 6, 4), 1e-8, label="a random 6 × 6 matrix"),
         case(
@@ -580,42 +542,47 @@ def _to_invert():
     ]
 
 
-@newton_schulz.mistake("`*` multiplies entry by entry: use `@`.")
-def _by_entries(x, goal):
-    identity = torch.eye(len(x), dtype=x.dtype)
-    y, iterations = x.T / (x.abs().sum(0).max() * x.abs().sum(1).max()), 0
-    while (identity - x @ y).abs().sum() >= goal and iterations < 100:
-        y, iterations = y * (2 * identity - x @ y), iterations + 1
-    return y, iterations
+def _schulz(begin=None, move=None, far=None):
+    """Make the iteration with one piece of it put wrong."""
+    begin = begin or (lambda x: x.T / (x.abs().sum(0).max() * x.abs().sum(1).max()))
+    move = move or (lambda x, y, eye: y @ (2 * eye - x @ y))
+    far = far or (lambda r: r.abs().sum())
+
+    def wrong(x, goal):
+        y, count, eye = begin(x), 0, torch.eye(len(x), dtype=x.dtype)
+        while far(x @ y - eye) >= goal and count < 100:
+            y, count = move(x, y, eye), count + 1
+        return y, count
+
+    return wrong
 
 
-@newton_schulz.mistake("2 − XY subtracts from every entry. The 2 of a matrix formula is 2I.")
-def _two_everywhere(x, goal):
-    identity = torch.eye(len(x), dtype=x.dtype)
-    y, iterations = x.T / (x.abs().sum(0).max() * x.abs().sum(1).max()), 0
-    while (identity - x @ y).abs().sum() >= goal and iterations < 100:
-        y, iterations = y @ (2 - x @ y), iterations + 1
-    return y, iterations
-
-
-@newton_schulz.mistake("One iteration too many: test before you iterate.")
 def _one_too_many(x, goal):
     y, iterations = newton_schulz.reference(x, goal)
     return y @ (2 * torch.eye(len(x), dtype=x.dtype) - x @ y), iterations + 1
 
 
-@newton_schulz.mistake("That is the inverse of linear algebra: iterate, and count.")
-def _inverse(x, goal):
-    return torch.linalg.pinv(x), 1
-
-
-@newton_schulz.mistake("The start is Xᵀ, transposed: without it the iteration may run away.")
-def _start_not_transposed(x, goal):
-    identity = torch.eye(len(x), dtype=x.dtype)
-    y, iterations = x / (x.abs().sum(0).max() * x.abs().sum(1).max()), 0
-    while (identity - x @ y).abs().sum() >= goal and iterations < 100:
-        y, iterations = y @ (2 * identity - x @ y), iterations + 1
-    return y, iterations
+_mistakes(
+    newton_schulz,
+    "`*` multiplies entry by entry: use `@`.",
+    _schulz(move=lambda x, y, eye: y * (2 * eye - x @ y)),
+    "2 − XY subtracts from every entry. The 2 of a matrix formula is 2I.",
+    _schulz(move=lambda x, y, eye: y @ (2 - x @ y)),
+    "One iteration too many: test before you iterate.",
+    _one_too_many,
+    "That is the inverse of linear algebra: iterate, and count.",
+    lambda x, goal: (torch.linalg.pinv(x), 1),
+    "The start is Xᵀ, transposed: without it the iteration may run away.",
+    _schulz(begin=lambda x: x / (x.abs().sum(0).max() * x.abs().sum(1).max())),
+    "The sums of the start are of absolute values: signs cancel, and it may begin too far.",
+    _schulz(begin=lambda x: x.T / (x.sum(0).max() * x.sum(1).max())),
+    "The test adds up signed errors, which cancel: it is the sum of absolute values.",
+    _schulz(far=lambda r: r.sum().abs()),
+    "The test adds up squares. It is the sum of absolute values.",
+    _schulz(far=lambda r: r.square().sum()),
+    "The test takes the length of XY − I. It is the sum of absolute values.",
+    _schulz(far=lambda r: r.norm()),
+)
 
 
 newton_schulz.add_hints(
@@ -638,7 +605,8 @@ newton_schulz.add_hints(
 def pseudo_inverse(x):
     """Return the Y that minimises ‖XY − I‖², found by `descend`, for a tall matrix X.
 
-    x has more rows than columns, and its columns are independent. The answer may be off by 1e-4.
+    x has more rows than columns, and its columns are independent. What `descend` returns has the
+    matrix as its ``.iterate``. The answer may be off by 1e-4.
     """
     identity = torch.eye(len(x), dtype=x.dtype)
     result = descend(
@@ -655,37 +623,41 @@ def _tall():
     narrow = torch.tensor([[2.0, 0.0], [0.0, 1.0], [0.0, 1.0]], dtype=torch.float64)
     return [
         case(narrow),
-        case(torch.tensor([[3.0], [4.0]], dtype=torch.float64)),
+        case(torch.tensor([[1.0], [0.5]], dtype=torch.float64)),
+        case(torch.tensor([[2.0, 0.0], [0.0, 0.1], [0.0, 0.0]], dtype=torch.float64)),
         case(_random(6, 3, 5), label="a random 6 × 3 matrix"),
     ]
 
 
-@pseudo_inverse.mistake("Yours is the transpose of X, which is where a first step from 0 leads.")
-def _only_the_transpose(x):
-    return x.T.clone()
-
-
-@pseudo_inverse.mistake(
-    "That leaves the last rows of X out: it inverts the square part at the top alone."
-)
 def _square_part(x):
-    square = x[: x.shape[1]]
-    inverse = torch.linalg.pinv(square)
-    return torch.cat([inverse, torch.zeros(x.shape[1], len(x) - x.shape[1], dtype=x.dtype)], 1)
+    square, below = x[: x.shape[1]], x[x.shape[1] :]
+    return torch.cat([torch.linalg.pinv(square), torch.zeros_like(below.T)], 1)
 
 
-@pseudo_inverse.mistake(
-    "The descent went on too short: watch the gradient, not the value, whose minimum is not 0."
+def _stopped(after):
+    def wrong(x):
+        identity = torch.eye(len(x), dtype=x.dtype)
+        start = x.new_zeros(x.shape[1], x.shape[0])
+        f = lambda y: (x @ y - identity).square().sum()  # noqa: E731
+        return descend(f, start, max_iterations=after).iterate
+
+    return wrong
+
+
+_mistakes(
+    pseudo_inverse,
+    "Yours is the transpose of X, which is where a first step from 0 leads.",
+    lambda x: x.T.clone(),
+    "That leaves the last rows of X out: it inverts the square part at the top alone.",
+    _square_part,
+    "The descent was too short: let the gradient say when to stop.",
+    _stopped(5),
+    "Enough for some, and too short for the matrix with the condition number 20, as κ² says: "
+    "let the gradient say when to stop, not a count.",
+    _stopped(100),
+    "The descent has not moved from its start at 0: why did it stop?",
+    _stopped(0),
 )
-def _first_steps_only(x):
-    identity = torch.eye(len(x), dtype=x.dtype)
-    start = torch.zeros(x.shape[1], x.shape[0], dtype=x.dtype)
-    return descend(lambda y: (x @ y - identity).square().sum(), start, max_iterations=5).iterate
-
-
-@pseudo_inverse.mistake("The descent has not moved from its start at 0.")
-def _start(x):
-    return torch.zeros(x.shape[1], x.shape[0], dtype=x.dtype)
 
 
 @pseudo_inverse.method(
@@ -739,7 +711,7 @@ def drill_rate(random):
 @drill
 def drill_schulz(random):
     """Residuals of Newton-Schulz."""
-    residual, steps = random.choice((0.5, 0.1, 0.2)), random.randint(2, 4)
+    residual, steps = random.choice((0.1, 0.2, 0.3, 0.4, 0.5, 0.6)), random.randint(1, 4)
     return Problem(
         f"Newton–Schulz for a number: 1 − xy is {residual} now. What is it after {steps} more "
         "iterations?",
