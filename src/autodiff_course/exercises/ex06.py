@@ -30,7 +30,7 @@ __all__ = [
 # The first use of forward mode loads rules written in TorchScript, which torch itself calls
 # deprecated. Load them here, so that no answer meets the warning.
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore", DeprecationWarning)
+    warnings.simplefilter("ignore")
     jvp(torch.sin, (torch.zeros(()),), (torch.ones(()),))
 
 
@@ -252,7 +252,7 @@ def per_sample_gradients(loss_fn, parameters, xs, ys):
 
 
 def _half_square(p, x, y):
-    return (p["w"] @ x + p["b"] - y) ** 2 / 2
+    return (p["w"] @ x + p["b"][0] - y) ** 2 / 2
 
 
 def _logistic(p, x, y):
@@ -266,7 +266,7 @@ def _samples():
 
 def _sample_cases(*more):
     xs, ys = _samples()
-    line = {"w": _numbers(1.0, -1.0), "b": _numbers(0.5)[0]}
+    line = {"w": _numbers(1.0, -1.0), "b": _numbers(0.5)}
     net = {"W": _rows((1.0, 0.5), (-0.5, 0.3), (0.2, 1.0)), "v": _numbers(1.0, -1.0, 0.5)}
     return [
         case(_half_square, line, xs, ys, *more, label="half squared errors of a line, 4 samples"),
@@ -356,7 +356,7 @@ def clipped_gradient(loss_fn, parameters, xs, ys, most):
     {'w': tensor([1.5000, 2.5000])}
     """
     each = vmap(grad(loss_fn), in_dims=(None, 0, 0))(parameters, xs, ys)
-    squares = sum(g.reshape(len(xs), -1).square().sum(dim=1) for g in each.values())
+    squares = sum(g.flatten(start_dim=1).square().sum(dim=1) for g in each.values())
     factor = (most / squares.sqrt()).clamp(max=1.0)
     return {name: torch.tensordot(factor, g, 1) / len(xs) for name, g in each.items()}
 
@@ -371,7 +371,7 @@ def _each(loss_fn, parameters, xs, ys):
 
 
 def _lengths(each):
-    return sum(g.reshape(len(g), -1).square().sum(dim=1) for g in each.values()).sqrt()
+    return sum(g.flatten(start_dim=1).square().sum(dim=1) for g in each.values()).sqrt()
 
 
 def _weighted(each, factor):
@@ -760,19 +760,19 @@ def tangent_kernel(f, parameters, xs):
 
     Examples
     --------
-    >>> f = lambda p, x: p["w"] @ x + p["b"]
-    >>> p, xs = {"w": torch.zeros(2), "b": torch.zeros(())}, torch.tensor([[1.0, 2.0], [3.0, 0.0]])
+    >>> f = lambda p, x: p["w"] @ x + p["b"][0]
+    >>> p, xs = {"w": torch.zeros(2), "b": torch.zeros(1)}, torch.tensor([[1.0, 2.0], [3.0, 0.0]])
     >>> tangent_kernel(f, p, xs)
     tensor([[ 6.,  4.],
             [ 4., 10.]])
     """
     gradients = vmap(grad(f), in_dims=(None, 0))(parameters, xs)
-    flat = [g.reshape(len(xs), -1) for g in gradients.values()]
+    flat = [g.flatten(start_dim=1) for g in gradients.values()]
     return sum(g @ g.T for g in flat)
 
 
 def _line(p, x):
-    return p["w"] @ x + p["b"]
+    return p["w"] @ x + p["b"][0]
 
 
 def _net(p, x):
@@ -790,7 +790,7 @@ def _kernels():
 
 def _flat(f, parameters, xs):
     each = vmap(grad(f), in_dims=(None, 0))(parameters, xs)
-    return torch.cat([g.reshape(len(g), -1) for g in each.values()], dim=1)
+    return torch.cat([g.flatten(start_dim=1) for g in each.values()], dim=1)
 
 
 @tangent_kernel.mistake("That is a matrix of parameters by parameters. One row for each sample.")
