@@ -830,7 +830,86 @@ tangent_kernel.add_hints(
 )
 
 
-# 9. A loop whose length depends on the number
+# 9. A branch that leaks, and a mend that is wrong
+
+
+@exercise(
+    seconds=20.0,
+    minutes=8,
+    insight="A guard that only avoids NaN gives the slope of its constant; the series gives yours.",
+    next_try="Which term does the second derivative at 0 need?",
+    uses="import torch\nfrom torch.func import grad, vmap",
+)
+def log_ratio(xs):
+    """Return (values, slopes) of log(1 + x) / x at each of xs, by `torch.func`.
+
+    At 0 the function is filled in by its limit, 1. Near 0 it is 1 - x/2 + x²/3 - ...
+
+    Examples
+    --------
+    >>> log_ratio(torch.tensor([0.0, 1.0]))
+    (tensor([1.0000, 0.6931]), tensor([-0.5000, -0.1931]))
+    """
+
+    def ratio(x):
+        safe = torch.where(x == 0, 1.0, x)
+        return torch.where(x == 0, 1 - x / 2, torch.log1p(safe) / safe)
+
+    return vmap(ratio)(xs), vmap(grad(ratio))(xs)
+
+
+@log_ratio.cases
+def _near_zero():
+    return [case(_numbers(0.0, 1.0)), case(_numbers(-0.5, 0.0, 0.25, 2.0))]
+
+
+def _values_and_slopes(ratio, xs):
+    return vmap(ratio)(xs), vmap(grad(ratio))(xs)
+
+
+@log_ratio.mistake("NaN at 0: 0 / 0. Choose another branch there.")
+def _unguarded(xs):
+    return _values_and_slopes(lambda x: torch.log1p(x) / x, xs)
+
+
+@log_ratio.mistake(
+    "The value at 0 is right and the slope is NaN: the branch that is not chosen leaks. Give it a "
+    "harmless number, by a second `where`."
+)
+def _one_where(xs):
+    return _values_and_slopes(lambda x: torch.where(x == 0, 1 - x / 2, torch.log1p(x) / x), xs)
+
+
+@log_ratio.mistake(
+    "No NaN, and a wrong slope at 0: the branch `1` is a constant. Its slope must be that of the "
+    "series."
+)
+def _constant_branch(xs):
+    def ratio(x):
+        safe = torch.where(x == 0, 1.0, x)
+        return torch.where(x == 0, 1.0, torch.log1p(safe) / safe)
+
+    return _values_and_slopes(ratio, xs)
+
+
+@log_ratio.mistake("The values only. Return a pair: values, slopes.")
+def _only_values(xs):
+    return log_ratio.reference(xs)[0]
+
+
+@log_ratio.method("Right, but not by automatic differentiation: let `grad` find the slopes.")
+def _by_autodiff(call):
+    return bool(call.calls_of("run_backward", *_FORWARD))
+
+
+log_ratio.add_hints(
+    "Two wheres: one picks the result, one keeps the 0 away from the division.",
+    "Which function is chosen at 0? Its slope there is the one you get.",
+    "The first two terms of the series have the right value and the right slope.",
+)
+
+
+# 10. A loop whose length depends on the number
 
 
 @exercise(
@@ -909,85 +988,6 @@ halving_slopes.add_hints(
     "A `for` loop over `range(most)` has the same length for every entry.",
     "In each pass: who is finished keeps its x.",
     "`torch.where(condition, a, b)` chooses number by number.",
-)
-
-
-# 10. A branch that leaks, and a mend that is wrong
-
-
-@exercise(
-    seconds=20.0,
-    minutes=8,
-    insight="A guard that only avoids NaN gives the slope of its constant; the series gives yours.",
-    next_try="Which term does the second derivative at 0 need?",
-    uses="import torch\nfrom torch.func import grad, vmap",
-)
-def log_ratio(xs):
-    """Return (values, slopes) of log(1 + x) / x at each of xs, by `torch.func`.
-
-    At 0 the function is filled in by its limit, 1. Near 0 it is 1 - x/2 + x²/3 - ...
-
-    Examples
-    --------
-    >>> log_ratio(torch.tensor([0.0, 1.0]))
-    (tensor([1.0000, 0.6931]), tensor([-0.5000, -0.1931]))
-    """
-
-    def ratio(x):
-        safe = torch.where(x == 0, 1.0, x)
-        return torch.where(x == 0, 1 - x / 2, torch.log1p(safe) / safe)
-
-    return vmap(ratio)(xs), vmap(grad(ratio))(xs)
-
-
-@log_ratio.cases
-def _near_zero():
-    return [case(_numbers(0.0, 1.0)), case(_numbers(-0.5, 0.0, 0.25, 2.0))]
-
-
-def _values_and_slopes(ratio, xs):
-    return vmap(ratio)(xs), vmap(grad(ratio))(xs)
-
-
-@log_ratio.mistake("NaN at 0: 0 / 0. Choose another branch there.")
-def _unguarded(xs):
-    return _values_and_slopes(lambda x: torch.log1p(x) / x, xs)
-
-
-@log_ratio.mistake(
-    "The value at 0 is right and the slope is NaN: the branch that is not chosen leaks. Give it a "
-    "harmless number, by a second `where`."
-)
-def _one_where(xs):
-    return _values_and_slopes(lambda x: torch.where(x == 0, 1 - x / 2, torch.log1p(x) / x), xs)
-
-
-@log_ratio.mistake(
-    "No NaN, and a wrong slope at 0: the branch `1` is a constant. Its slope must be that of the "
-    "series."
-)
-def _constant_branch(xs):
-    def ratio(x):
-        safe = torch.where(x == 0, 1.0, x)
-        return torch.where(x == 0, 1.0, torch.log1p(safe) / safe)
-
-    return _values_and_slopes(ratio, xs)
-
-
-@log_ratio.mistake("The values only. Return a pair: values, slopes.")
-def _only_values(xs):
-    return log_ratio.reference(xs)[0]
-
-
-@log_ratio.method("Right, but not by automatic differentiation: let `grad` find the slopes.")
-def _by_autodiff(call):
-    return bool(call.calls_of("run_backward", *_FORWARD))
-
-
-log_ratio.add_hints(
-    "Two wheres: one picks the result, one keeps the 0 away from the division.",
-    "Which function is chosen at 0? Its slope there is the one you get.",
-    "The first two terms of the series have the right value and the right slope.",
 )
 
 
