@@ -344,7 +344,7 @@ per_sample_gradients.add_hints(
 def clipped_gradient(loss_fn, parameters, xs, ys, most):
     """Return the mean of the samples' gradients, each shortened to length `most` if it is longer.
 
-    The length of a gradient runs over *all* parameters together; a shorter one stays as it is.
+    The length of a gradient runs over all parameters together; a shorter one stays as it is.
     The result is a dict like `parameters`; ``loss_fn(parameters, x, y)`` is the loss of one sample.
 
     Examples
