@@ -155,7 +155,7 @@ def test_jvp_of_the_gradient_of_mse_loss_meets_a_zero_tensor():
         assert "ZeroTensors are immutable" in str(error)
     else:
         pytest.fail(
-            f"torch {VERSION} mends jvp(grad(...)) of mse_loss: take the patient out of section 10 "
+            f"torch {VERSION} mends jvp(grad(...)) of mse_loss: take the patient out of section 9 "
             "of notebook 06."
         )
 
@@ -183,7 +183,7 @@ def test_linearize_of_the_gradient_of_mse_loss_ends_the_process():
     )
     assert run.returncode != 0 and "survived" not in run.stdout, (
         f"torch {VERSION} survives linearize(grad(...)) of mse_loss: take the remark out of "
-        "section 10 of notebook 06."
+        "section 9 of notebook 06."
     )
 
 
@@ -270,8 +270,7 @@ def test_branches_and_loops_work_where_the_notebook_says(way, name, expected):
     run, truth = TRANSFORMS[name]
     assert _verdict(run, WAYS[way], truth) == expected, (
         f"torch {VERSION} changes {way} under {name}. Correct _EXPECTED here; in notebook 06 run "
-        "the table of section 9 again, and mend the text below it and the last bullet of the "
-        "summary."
+        "the table of section 7 again, and mend the text below it and the notes of the summary."
     )
 
 
@@ -283,7 +282,7 @@ def test_a_branch_of_cond_must_not_return_its_input():
         assert "alias" in str(error)
     else:
         pytest.fail(
-            f"torch {VERSION} lets a branch of cond return its input: mend sections 9 and 10 of "
+            f"torch {VERSION} lets a branch of cond return its input: mend sections 7 and 9 of "
             "notebook 06."
         )
 
@@ -300,8 +299,8 @@ def test_cond_evaluates_both_branches_under_vmap_and_lets_nan_through():
 
 def test_torch_func_has_no_scan():
     assert not hasattr(torch.func, "scan"), (
-        f"torch {VERSION} has torch.func.scan: rewrite the patient in section 10 of notebook 06, "
-        "and the box about scan in section 9."
+        f"torch {VERSION} has torch.func.scan: rewrite the box about scan in section 7 of "
+        "notebook 06."
     )
 
 
@@ -346,11 +345,11 @@ def test_a_patient_of_the_clinic_is_still_ill(name):
         call()
     except Exception as error:
         assert words in str(error), (
-            f"torch {VERSION} says it in other words: {error}. Read section 10 of notebook 06 "
+            f"torch {VERSION} says it in other words: {error}. Read section 9 of notebook 06 "
             "again, and put words of the new message here."
         )
     else:
-        pytest.fail(f"torch {VERSION} lets this pass: take it out of section 10 of notebook 06.")
+        pytest.fail(f"torch {VERSION} lets this pass: take it out of section 9 of notebook 06.")
 
 
 def test_functional_call_gives_gradients_in_the_form_of_the_parameters():

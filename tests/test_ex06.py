@@ -1,0 +1,296 @@
+"""Answers that real readers hand in to the exercises of notebook 06."""
+
+import copy
+import re
+
+import pytest
+import torch
+from torch.func import (
+    functional_call,
+    grad,
+    grad_and_value,
+    jacfwd,
+    jacrev,
+    jvp,
+    replace_all_batch_norm_modules_,
+    vjp,
+    vmap,
+)
+
+from autodiff_course.exercises import ex06
+
+
+def _message(one, answer):
+    result = one.check(answer)
+    assert not result
+    return result.message
+
+
+# training_step
+
+
+def _by_autograd(loss_fn, parameters, x, y, rate):
+    leaves = {name: p.detach().requires_grad_() for name, p in parameters.items()}
+    loss, metrics = loss_fn(leaves, x, y)
+    loss.backward()
+    new = {name: (p - rate * p.grad).detach() for name, p in leaves.items()}
+    return new, loss.detach(), {name: m.detach() for name, m in metrics.items()}
+
+
+def test_a_step_by_plain_autograd_is_right():
+    assert ex06.training_step.check(_by_autograd)
+
+
+def test_a_step_that_changes_the_callers_dict_or_calls_the_loss_twice_does_not_count():
+    def changes(loss_fn, parameters, x, y, rate):
+        new, loss, metrics = ex06.training_step.reference(loss_fn, parameters, x, y, rate)
+        parameters.update(new)
+        return parameters, loss, metrics
+
+    def twice(loss_fn, parameters, x, y, rate):
+        new, _, _ = ex06.training_step.reference(loss_fn, parameters, x, y, rate)
+        return new, *loss_fn(parameters, x, y)
+
+    assert "caller's dict" in _message(ex06.training_step, changes)
+    assert "more than once" in _message(ex06.training_step, twice)
+
+
+# pairwise
+
+
+def test_a_table_may_be_made_by_columns_first():
+    def answer(f, A, B):
+        return vmap(vmap(f, (0, None)), (None, 0), out_dims=1)(A, B)
+
+    assert ex06.pairwise.check(answer)
+
+
+def test_a_loop_over_the_pairs_is_another_way():
+    def answer(f, A, B):
+        return torch.stack([torch.stack([f(a, b) for b in B]) for a in A])
+
+    assert "more than once" in _message(ex06.pairwise, answer)
+
+
+# per_sample_gradients, clipped_gradient
+
+
+def _loop(loss_fn, parameters, xs, ys):
+    each = [grad(loss_fn)(parameters, x, y) for x, y in zip(xs, ys, strict=True)]
+    return {name: torch.stack([g[name] for g in each]) for name in parameters}
+
+
+def test_the_jacobian_of_all_losses_is_right_and_a_loop_is_another_way():
+    def answer(loss_fn, parameters, xs, ys):
+        return jacrev(lambda p: vmap(loss_fn, (None, 0, 0))(p, xs, ys))(parameters)
+
+    assert ex06.per_sample_gradients.check(answer)
+    assert "there is a loop" in _message(ex06.per_sample_gradients, _loop)
+
+
+@pytest.mark.parametrize(
+    "in_dims", [(None, 0, 0), ({"w": None, "b": None, "W": None, "v": None}, 0, 0)]
+)
+def test_in_dims_may_be_written_for_each_parameter(in_dims):
+    def answer(loss_fn, parameters, xs, ys):
+        first = in_dims[0]
+        dims = first and {name: first[name] for name in parameters}
+        return vmap(grad(loss_fn), in_dims=(dims, 0, 0))(parameters, xs, ys)
+
+    assert ex06.per_sample_gradients.check(answer)
+
+
+def test_clipping_sample_by_sample_in_a_loop_is_right():
+    def answer(loss_fn, parameters, xs, ys, most):
+        total = {name: torch.zeros_like(p) for name, p in parameters.items()}
+        for x, y in zip(xs, ys, strict=True):
+            g = grad(loss_fn)(parameters, x, y)
+            length = torch.cat([part.flatten() for part in g.values()]).norm().item()
+            for name in total:
+                total[name] += g[name] * min(1.0, most / length) / len(xs)
+        return total
+
+    assert ex06.clipped_gradient.check(answer)
+
+
+# pure_call
+
+
+def test_a_deep_copy_of_the_model_is_right():
+    def answer(model, parameters, buffers, x):
+        twin = copy.deepcopy(model)
+        twin.load_state_dict({**parameters, **buffers})
+        return twin(x), dict(twin.named_buffers())
+
+    assert ex06.pure_call.check(answer)
+
+
+def test_the_buffers_that_were_given_must_not_change():
+    def answer(model, parameters, buffers, x):
+        return functional_call(model, {**parameters, **buffers}, x), buffers
+
+    assert "Clone them" in _message(ex06.pure_call, answer)
+
+
+def test_a_copy_of_the_dict_alone_still_shares_the_tensors():
+    def answer(model, parameters, buffers, x):
+        new = dict(buffers)
+        return functional_call(model, (parameters, new), (x,)), new
+
+    assert "Clone them" in _message(ex06.pure_call, answer)
+
+
+def test_a_batch_norm_without_its_running_mean_is_another_layer():
+    def answer(model, parameters, buffers, x):
+        bare = replace_all_batch_norm_modules_(copy.deepcopy(model))
+        return functional_call(bare, parameters, (x,)), buffers
+
+    assert _message(ex06.pure_call, answer).startswith("Those are the buffers before the call.")
+
+
+# ensemble_step
+
+
+def test_a_loop_over_the_members_is_another_way_and_one_summed_loss_is_right():
+    def loop(loss_fn, stacked, x, y, rate):
+        members = range(len(next(iter(stacked.values()))))
+        done = [
+            grad_and_value(loss_fn)({name: p[k] for name, p in stacked.items()}, x, y)
+            for k in members
+        ]
+        new = {
+            name: p - rate * torch.stack([g[name] for g, _ in done]) for name, p in stacked.items()
+        }
+        return new, torch.stack([loss for _, loss in done])
+
+    def summed(loss_fn, stacked, x, y, rate):
+        def total(stacked):
+            losses = vmap(loss_fn, (0, None, None))(stacked, x, y)
+            return losses.sum(), losses
+
+        gradients, losses = grad(total, has_aux=True)(stacked)
+        return {name: p - rate * gradients[name] for name, p in stacked.items()}, losses
+
+    assert "there is a loop" in _message(ex06.ensemble_step, loop)
+    assert ex06.ensemble_step.check(summed)
+
+
+# cheaper_jacobian
+
+
+def test_jacfwd_and_jacrev_do_the_whole_exercise():
+    def answer(f, x):
+        return jacfwd(f)(x) if len(x) <= len(f(x)) else jacrev(f)(x)
+
+    assert ex06.cheaper_jacobian.check(answer).status == "other way"
+
+
+def test_one_direction_for_all_shapes_is_another_way():
+    def rows(f, x):
+        value, pull_back = vjp(f, x)
+        return vmap(pull_back)(torch.eye(len(value), dtype=x.dtype))[0]
+
+    def columns(f, x):
+        return vmap(lambda v: jvp(f, (x,), (v,))[1], out_dims=1)(torch.eye(len(x), dtype=x.dtype))
+
+    assert "JVPs, the columns" in _message(ex06.cheaper_jacobian, rows)
+    assert "VJPs, the rows" in _message(ex06.cheaper_jacobian, columns)
+
+
+def test_a_loop_of_products_calls_f_too_often():
+    def answer(f, x):
+        value, pull_back = vjp(f, x)
+        if len(x) > len(value):
+            return torch.stack([pull_back(u)[0] for u in torch.eye(len(value), dtype=x.dtype)])
+        basis = torch.eye(len(x), dtype=x.dtype)
+        return torch.stack([jvp(f, (x,), (v,))[1] for v in basis], dim=1)
+
+    assert "more than twice" in _message(ex06.cheaper_jacobian, answer)
+
+
+# tangent_kernel
+
+
+def test_a_kernel_by_products_is_right():
+    def answer(f, parameters, xs):
+        value, pull_back = vjp(lambda p: vmap(f, (None, 0))(p, xs), parameters)
+
+        def column(u):
+            tangent = pull_back(u)
+            return jvp(lambda p: vmap(f, (None, 0))(p, xs), (parameters,), tangent)[1]
+
+        return vmap(column)(torch.eye(len(xs), dtype=value.dtype))
+
+    assert ex06.tangent_kernel.check(answer)
+
+
+# halving_slopes, log_ratio
+
+
+def test_a_loop_that_stops_early_for_all_is_right():
+    def answer(xs, most):
+        def halved(x):
+            for _ in range(most):
+                x = x * torch.where(x > 1, 0.5, 1.0)
+            return x * x
+
+        return vmap(grad(halved))(xs)
+
+    assert ex06.halving_slopes.check(answer)
+
+
+def test_the_slopes_one_by_one_are_right_but_not_by_vmap():
+    def halved(x):
+        while x > 1:
+            x = x / 2
+        return x**2
+
+    def answer(xs, most):
+        return torch.stack([grad(halved)(x) for x in xs])
+
+    assert "without `vmap`" in _message(ex06.halving_slopes, answer)
+
+
+def test_a_longer_series_is_right_and_formulas_by_hand_are_another_way():
+    def series(xs):
+        def ratio(x):
+            safe = torch.where(x == 0, 1.0, x)
+            return torch.where(x == 0, 1 - x / 2 + x**2 / 3, torch.log(1 + safe) / safe)
+
+        return vmap(ratio)(xs), vmap(grad(ratio))(xs)
+
+    def by_hand(xs):
+        safe = torch.where(xs == 0, 1.0, xs)
+        slopes = (safe / (1 + safe) - torch.log1p(safe)) / safe**2
+        values = torch.where(xs == 0, 1.0, torch.log1p(safe) / safe)
+        return values, torch.where(xs == 0, -0.5, slopes)
+
+    assert ex06.log_ratio.check(series)
+    assert "automatic differentiation" in _message(ex06.log_ratio, by_hand)
+
+
+# The drills
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_answer_to_a_drill_is_what_torch_does(seed):
+    problem = ex06.drill_shape.problem(seed)
+    shapes, call = problem.question.split("What is")
+    a, b = re.findall(r"has shape (\([\d, ]+\))", shapes)
+    names = {"torch": torch, "vmap": vmap, "A": torch.zeros(eval(a)), "B": torch.zeros(eval(b))}
+    assert tuple(eval(call.split("`")[1], names).shape) == problem.answer
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_bytes_of_a_drill_are_those_of_torch(seed):
+    problem = ex06.drill_bytes.problem(seed)
+    words = problem.question.replace(",", "").split()
+    inputs, hidden, _ = map(int, words[2].split("-"))
+    layers = [torch.nn.Linear(inputs, hidden), torch.nn.Linear(hidden, 1)]
+    weights = sum(p.numel() for layer in layers for p in layer.parameters())
+    assert problem.answer == int(words[5]) * weights * 8
+
+
+def test_drills_have_an_answer():
+    for one in (ex06.drill_shape, ex06.drill_bytes, ex06.drill_sweeps):
+        assert "✎" in str(one())
