@@ -264,8 +264,8 @@ def check_second_derivative(f, x, difference_along, curvature):
     >>> said["gradient"], said["forward over reverse"], len(said)
     ('right', 'right', 5)
     """
-    outer_inner = [(a, b) for b in ("reverse", "forward") for a in ("forward", "reverse")]
-    orders = [f"{outer} over {inner}" for outer, inner in outer_inner]
+    inside_reverse = ["forward over reverse", "reverse over reverse"]
+    orders = [*inside_reverse, "reverse over forward", "forward over forward"]
 
     def agree(a, b):
         return abs(a - b) <= 1e-5 * abs(b) + 1e-6
@@ -312,7 +312,7 @@ def _more_suspects(random):
 
 
 def _checked_with(f, x, directions, judge=None, gradient=True):
-    """What a check says that takes other directions, another judge, or no look at the gradient."""
+    """Check with other directions, another judge, or without a look at the gradient."""
     u, v = directions(x)
     slope, truth = difference_along.reference(f, x, v), (grad(f)(x) * v).sum()
     if gradient and abs(slope - truth) > 1e-5 * abs(truth) + 1e-6:
@@ -943,7 +943,7 @@ def _near(found, true):
 
 
 def _true_slopes(x):
-    """The series of the cosine and the sine, far enough for |x| < 4."""
+    """Sum the series of both derivatives, far enough for |x| < 4."""
     x = x.detach()
     first, second = torch.zeros_like(x), torch.zeros_like(x)
     for k in range(1, 16):
@@ -1062,20 +1062,15 @@ taylor_product.add_hints(
 
 @drill
 def drill_orders(random):
-    """Ask how many sweeps a whole Hessian takes."""
+    """Ask what a whole Hessian costs."""
     n, inner = random.randint(3, 40), random.choice(("jacrev", "jacfwd"))
-    batch = n if inner == "jacrev" else n * n
     return Problem(
-        f"`f` has {n} inputs. How many directions does `jacfwd({inner}(f))` push forward through "
-        f"what `{inner}` does, and through how many {'sweeps' if inner == 'jacrev' else 'columns'} "
-        "of the gradient each? Answer with the product of the two.",
-        answer=batch,
-        why=f"The outer Jacobian takes {n} directions. "
-        + (
-            "Inside, one reverse sweep makes the gradient."
-            if inner == "jacrev"
-            else f"Inside, forward mode needs {n} columns for the gradient: {n} · {n}."
-        ),
+        f"`f` has {n} inputs. Count a sweep through `f`, forward or in reverse, as 1, and a "
+        f"derivative of k sweeps as k more. How much is `jacfwd({inner}(f))` by its {n} outer "
+        "derivatives?",
+        answer=n if inner == "jacrev" else n * n,
+        why=f"Inside, {'one reverse sweep makes' if inner == 'jacrev' else f'{n} columns make'} "
+        f"the gradient; outside, {n} derivatives of that.",
     )
 
 
