@@ -1066,8 +1066,7 @@ def drill_orders(random):
     n, inner = random.randint(3, 40), random.choice(("jacrev", "jacfwd"))
     return Problem(
         f"`f` has {n} inputs. Count a sweep through `f`, forward or in reverse, as 1, and a "
-        f"derivative of k sweeps as k more. How much is `jacfwd({inner}(f))` by its {n} outer "
-        "derivatives?",
+        f"derivative of k sweeps as k. What does `jacfwd({inner}(f))` come to?",
         answer=n if inner == "jacrev" else n * n,
         why=f"Inside, {'one reverse sweep makes' if inner == 'jacrev' else f'{n} columns make'} "
         f"the gradient; outside, {n} derivatives of that.",
