@@ -16,7 +16,7 @@ def _numbers(*values):
 
 
 def _check(f, x):
-    pieces = ex07.difference_along.reference, ex07.curvature.reference
+    pieces = ex07.difference_along.reference, ex07.second_along.reference
     return ex07.check_second_derivative.reference(f, x, *pieces)
 
 
@@ -69,7 +69,7 @@ def _in_pieces(f, x, u, v, order):
 
 
 def test_four_branches_and_the_older_autograd_are_right():
-    result = ex07.curvature.check(_in_pieces)
+    result = ex07.second_along.check(_in_pieces)
     assert result, result
 
 
@@ -80,16 +80,16 @@ def test_a_whole_hessian_in_the_right_order_is_another_way():
         outer, inner = order.split(" over ")
         # Without a vmap rule `telltale` cannot be differentiated so: then the one product.
         if f is telltale:
-            return ex07.curvature.reference(f, x, u, v, order)
+            return ex07.second_along.reference(f, x, u, v, order)
         return (u @ ways[outer](ways[inner](f))(x) @ v).item()
 
-    result = ex07.curvature.check(answer)
+    result = ex07.second_along.check(answer)
     assert result.status == "other way" and "whole Hessian" in result.message
 
 
 def test_each_order_of_the_telltale_gives_another_number():
     point = _numbers(0.5, 2.0), _numbers(1.0, 1.0), _numbers(1.0, -2.0)
-    found = {ex07.curvature.reference(telltale, *point, order) for order in ORDERS}
+    found = {ex07.second_along.reference(telltale, *point, order) for order in ORDERS}
     assert len(found) == 4
 
 
@@ -112,7 +112,7 @@ def test_the_check_finds_a_fault_that_was_put_in(fault, expected):
 
 
 def test_a_check_with_vectors_in_the_place_of_numbers_is_right():
-    def answer(f, x, difference_along, curvature):
+    def answer(f, x, difference_along, second_along):
         u, v = torch.rand_like(x) - 0.5, torch.rand_like(x) - 0.5
         g, said = grad(f), {}
 
@@ -122,7 +122,7 @@ def test_a_check_with_vectors_in_the_place_of_numbers_is_right():
         good = same(g(x) @ v, difference_along(f, x, v))
         for order in ORDERS:
             try:
-                right = same(curvature(f, x, u, v, order), u @ difference_along(g, x, v))
+                right = same(second_along(f, x, u, v, order), u @ difference_along(g, x, v))
             except RuntimeError:
                 said[order] = "fails" if good else "unknown"
             else:
@@ -134,15 +134,15 @@ def test_a_check_with_vectors_in_the_place_of_numbers_is_right():
 
 
 def test_only_one_order_looked_at_is_not_enough():
-    def answer(f, x, difference_along, curvature):
-        said = ex07.check_second_derivative.reference(f, x, difference_along, curvature)
+    def answer(f, x, difference_along, second_along):
+        said = ex07.check_second_derivative.reference(f, x, difference_along, second_along)
         return said | dict.fromkeys(ORDERS, said[ORDERS[0]])
 
     assert not ex07.check_second_derivative.check(answer)
 
 
 def test_a_check_that_always_says_right_is_not_believed():
-    def answer(f, x, difference_along, curvature):
+    def answer(f, x, difference_along, second_along):
         return dict.fromkeys(["gradient", *ORDERS], "right")
 
     assert not ex07.check_second_derivative.check(answer)

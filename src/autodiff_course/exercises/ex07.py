@@ -16,7 +16,7 @@ from .functions07 import ORDERS, faulty, matrix_product, telltale
 __all__ = [
     "backtrack",
     "check_second_derivative",
-    "curvature",
+    "second_along",
     "difference_along",
     "drill_newton",
     "drill_orders",
@@ -144,17 +144,17 @@ difference_along.add_hints(
     insight="Two choices, made one after the other, give all four orders.",
     next_try="Which two of them never compute the whole gradient?",
 )
-def curvature(f, x, u, v, order):
-    r"""Return $u^\top H v$ for the Hessian H of f at x, as a Python float.
+def second_along(f, x, u, v, order):
+    """Return uᵀHv for the Hessian H of f at x, as a Python float.
 
     x, u and v have one shape. `order` is "forward over reverse", "reverse over reverse", "reverse
-    over forward" or "forward over forward". The *last* word says how f is differentiated first, and
+    over forward" or "forward over forward". The last word says how f is differentiated first, and
     the first word how the result is differentiated again. Make no matrix.
 
     Examples
     --------
     >>> x, u, v = torch.tensor([[2.0, 3.0], [1.0, 0.0], [0.0, 1.0]])
-    >>> curvature(lambda x: x[0] ** 2 * x[1], x, u, v, "reverse over forward")
+    >>> second_along(lambda x: x[0] ** 2 * x[1], x, u, v, "reverse over forward")
     4.0
     """
     outer, inner = order.split(" over ")
@@ -167,7 +167,7 @@ def curvature(f, x, u, v, order):
     return (grad(slope)(x) * v).sum().item()
 
 
-@curvature.cases
+@second_along.cases
 def _orders():
     def point():
         return _numbers(0.5, -1.0, 2.0), _numbers(1.0, 0.25, -2.0), _numbers(-1.0, 3.0, 0.5)
@@ -180,7 +180,7 @@ def _orders():
     ]
 
 
-@curvature.method(
+@second_along.method(
     "The number is right, but on the way there is the whole Hessian. Two directions need two "
     "derivatives, one along each.",
     watch=[BATCH_SIZE],
@@ -191,7 +191,7 @@ def _no_hessian(call):
 
 def _in_order(of):
     def wrong(f, x, u, v, order):
-        return curvature.reference(f, x, u, v, of(order))
+        return second_along.reference(f, x, u, v, of(order))
 
     return wrong
 
@@ -215,22 +215,22 @@ for _name, _message, _of in (
 ):
     _wrong = _in_order(_of)
     _wrong.__name__ = _name
-    curvature.mistake(_message)(_wrong)
+    second_along.mistake(_message)(_wrong)
 
 
-@curvature.mistake(
+@second_along.mistake(
     "That is the slope of f along v. It has to be differentiated once more, along u."
 )
 def _first_slope(f, x, u, v, order):
     return jvp(f, (x,), (v,))[1].item()
 
 
-@curvature.mistake("That is the product Hv, a vector. Take its product with u.")
+@second_along.mistake("That is the product Hv, a vector. Take its product with u.")
 def _a_vector(f, x, u, v, order):
     return jvp(grad(f), (x,), (v,))[1]
 
 
-curvature.add_hints(
+second_along.add_hints(
     "First write the slope of f along u as a function of x: once with jvp, once with grad.",
     "Then differentiate that function along v, again with the one or the other.",
     "`order.split(' over ')` gives the outer and the inner word.",
@@ -247,19 +247,19 @@ curvature.add_hints(
     insight="The judge is a difference, so first make sure of what it is a difference of.",
     next_try="How small may a fault be for your check to miss it?",
 )
-def check_second_derivative(f, x, difference_along, curvature):
-    r"""Say whether the gradient and each order of the second derivative are right: a dict.
+def check_second_derivative(f, x, difference_along, second_along):
+    """Say whether the gradient and each order of the second derivative are right: a dict.
 
     Its keys are "gradient" and the four orders. Draw random u and v like x. The gradient is "right"
     if its product with v agrees with `difference_along(f, x, v)`. If not, it is "wrong", and every
-    order is "unknown". An order is "right" if `curvature(f, x, u, v, order)` agrees with u times
-    the difference of the *gradient* along v, "wrong" if not, and "fails" if it raises an exception.
-    a agrees with the judge b if $|a - b| \le 10^{-5} |b| + 10^{-6}$.
+    order is "unknown". An order is "right" if `second_along(f, x, u, v, order)` agrees with u times
+    the difference of the gradient along v, "wrong" if not, and "fails" if it raises an exception.
+    a agrees with the judge b if ``abs(a - b) <= 1e-5 * abs(b) + 1e-6``.
 
     Examples
     --------
     >>> x = torch.tensor([1.0, 2.0]).double()
-    >>> with_pieces = difference_along.reference, curvature.reference
+    >>> with_pieces = difference_along.reference, second_along.reference
     >>> said = check_second_derivative(lambda x: (x**3).sum(), x, *with_pieces)
     >>> said["gradient"], said["forward over reverse"], len(said)
     ('right', 'right', 5)
@@ -276,14 +276,14 @@ def check_second_derivative(f, x, difference_along, curvature):
     truth, said = (difference_along(grad(f), x, v) * u).sum(), {"gradient": "right"}
     for order in orders:
         try:
-            said[order] = "right" if agree(curvature(f, x, u, v, order), truth) else "wrong"
+            said[order] = "right" if agree(second_along(f, x, u, v, order), truth) else "wrong"
         except Exception:
             said[order] = "fails"
     return said
 
 
 def _suspect(f, x, label):
-    return case(f, x, difference_along.reference, curvature.reference, label=label)
+    return case(f, x, difference_along.reference, second_along.reference, label=label)
 
 
 @check_second_derivative.cases
@@ -321,7 +321,7 @@ def _checked_with(f, x, directions, judge=None, gradient=True):
     said = {"gradient": "right"}
     for order in ORDERS:
         try:
-            error = abs(curvature.reference(f, x, u, v, order) - truth)
+            error = abs(second_along.reference(f, x, u, v, order) - truth)
             said[order] = "right" if error <= 1e-5 * abs(truth) + 1e-6 else "wrong"
         except RuntimeError:
             said[order] = "fails"
@@ -336,9 +336,9 @@ def _random(x):
     "The orders are compared with one of them. All four may share a fault: the judge has to be the "
     "difference of two gradients."
 )
-def _by_another_order(f, x, difference_along, curvature):
+def _by_another_order(f, x, difference_along, second_along):
     def judge(u, v):
-        return curvature(f, x, u, v, "reverse over reverse")
+        return second_along(f, x, u, v, "reverse over reverse")
 
     return _checked_with(f, x, _random, judge)
 
@@ -346,30 +346,30 @@ def _by_another_order(f, x, difference_along, curvature):
 @check_second_derivative.mistake(
     "Those directions are not random. With u and v full of ones, errors of both signs cancel."
 )
-def _along_ones(f, x, difference_along, curvature):
+def _along_ones(f, x, difference_along, second_along):
     return _checked_with(f, x, lambda x: (torch.ones_like(x),) * 2)
 
 
 @check_second_derivative.mistake(
     "The gradient is not checked. A difference of wrong gradients is a wrong judge."
 )
-def _gradient_unseen(f, x, difference_along, curvature):
+def _gradient_unseen(f, x, difference_along, second_along):
     return _checked_with(f, x, _random, gradient=False)
 
 
 @check_second_derivative.mistake('An order that raises an exception is an answer too: "fails".')
-def _lets_it_raise(f, x, difference_along, curvature):
-    said = check_second_derivative.reference(f, x, difference_along, curvature)
+def _lets_it_raise(f, x, difference_along, second_along):
+    said = check_second_derivative.reference(f, x, difference_along, second_along)
     for order, word in said.items():
         if word == "fails":
-            curvature(f, x, torch.ones_like(x), torch.ones_like(x), order)
+            second_along(f, x, torch.ones_like(x), torch.ones_like(x), order)
     return said
 
 
 check_second_derivative.add_hints(
     "First the gradient: two numbers to compare. If they differ you are done.",
     "The judge of the orders is `(difference_along(grad(f), x, v) * u).sum()`.",
-    "One loop over the four orders, with try and except around one call of `curvature`.",
+    "One loop over the four orders, with try and except around one call of `second_along`.",
 )
 
 
@@ -491,14 +491,14 @@ flat_product.add_hints(
     next_try="Where the curvature is negative, how far could one go along that direction?",
 )
 def newton_cg_step(product, g, tolerance, most):
-    r"""Return a step s with $Hs \approx -g$, and why it ended: a pair.
+    """Return a step s with Hs ≈ -g, and why it ended: a pair.
 
     product(d) is Hd. Begin with s = 0, the residual r = g and the direction d = -g. In each pass,
-    with one product: if $d^\top H d \le 0$, return s as it is, or -g if s is still 0, with
-    "negative curvature". Otherwise go along d to the least value of the model,
-    $t = r^\top r / d^\top H d$, and update $s$ and $r = g + Hs$. If r is no longer than `tolerance`
-    times g, return with "solved"; after `most` passes with "most products". The next direction is
-    -r plus d times the new $r^\top r$ over the old one.
+    with one product: if dᵀHd <= 0, return s as it is, or -g if s is still 0, with "negative
+    curvature". Otherwise go along d to the least value of the model, t = rᵀr / dᵀHd: s becomes
+    s + td, and r becomes r + tHd. If r is then no longer than `tolerance` times g, return with
+    "solved"; after `most` passes with "most products". The next direction is -r plus d times the
+    new rᵀr over the old one.
 
     Examples
     --------
@@ -725,9 +725,9 @@ backtrack.add_hints(
     next_try="How many products for three digits? What decides it?",
 )
 def largest_curvature(product, v, steps):
-    r"""Return the curvature that power iteration finds with `steps` products, as a float.
+    """Return the curvature that power iteration finds with `steps` products, as a float.
 
-    product(d) is Hd. In each step scale v to length 1, note the curvature $v^\top H v$, and go on
+    product(d) is Hd. In each step scale v to length 1, note the curvature vᵀHv, and go on
     with Hv in the place of v. Return the last curvature noted.
 
     Examples
