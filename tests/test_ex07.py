@@ -366,6 +366,15 @@ def test_other_borders_and_lengths_are_right():
     assert result, result
 
 
+def test_a_series_at_0_alone_leaves_its_neighbours_to_rounding():
+    def answer(x):
+        safe = torch.where(x == 0, 1.0, x)
+        return torch.where(x == 0, 1 - x**2 / 6, safe.sin() / safe)
+
+    result = ex07.smooth_sinc.check(answer)
+    assert result.status == "other way" and "second is not" in result.message
+
+
 def test_a_detached_value_is_not_enough():
     assert not ex07.smooth_sinc.check(lambda x: ex07.smooth_sinc.reference(x).detach())
 
