@@ -33,6 +33,7 @@ __all__ = [
 # deprecated. Load them here, so that no answer meets the warning.
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)
+    warnings.simplefilter("ignore", FutureWarning)
     jvp(torch.sin, (torch.zeros(()),), (torch.ones(()),))
 
 
