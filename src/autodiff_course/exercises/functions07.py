@@ -91,7 +91,7 @@ def faulty(fault: str, size: float = 1.0) -> Callable[[Tensor], Tensor]:
     Examples
     --------
     >>> faulty("all orders")(torch.tensor([1.0, 2.0]))
-    tensor(12.)
+    tensor(11.)
     """
 
     def constant_slope(x):
