@@ -1,5 +1,6 @@
 """Answers that real readers hand in to the exercises of notebook 07."""
 
+import doctest
 import math
 import re
 
@@ -7,7 +8,7 @@ import pytest
 import torch
 from torch.func import grad, hessian, jacfwd, jacrev, jvp, vjp
 
-from autodiff_course.exercises import ex07
+from autodiff_course.exercises import ex07, functions07
 from autodiff_course.exercises.functions07 import ORDERS, faulty, telltale
 
 
@@ -18,6 +19,10 @@ def _numbers(*values):
 def _check(f, x):
     pieces = ex07.difference_along.reference, ex07.second_along.reference
     return ex07.check_second_derivative.reference(f, x, *pieces)
+
+
+def test_the_examples_of_the_faulty_functions_are_true():
+    assert doctest.testmod(functions07).failed == 0
 
 
 # 1. difference_along
