@@ -1,7 +1,7 @@
-"""What notebook 06 says of torch.func, its faults included.
+"""What notebooks 06 and 07 say of torch.func, its faults included.
 
 Where torch is wrong or fails, a test holds it to that. When such a test fails after an update,
-torch has changed, probably for the better: its message says which part of notebook 06 to mend.
+torch has changed, probably for the better: its message says which part of which notebook to mend.
 """
 
 import subprocess
@@ -75,17 +75,24 @@ FUNCTIONS = {
     "logdet": lambda x: torch.logdet(x.view(3, 3)),
     "slogdet": lambda x: torch.linalg.slogdet(x.view(3, 3))[1],
     "det": lambda x: torch.linalg.det(x.view(3, 3)),
+    "cholesky_inverse": lambda x: (
+        torch.cholesky_inverse(torch.linalg.cholesky(x.view(3, 3) @ x.view(3, 3).T)) * C.view(3, 3)
+    ).sum(),
     "linalg.solve": lambda x: (torch.linalg.solve(x.view(3, 3), C[:3]) ** 2).sum(),
     "layer_norm": lambda x: (C * nn.functional.layer_norm(x, (9,))).sum(),
     "batch_norm": _batch_norm,
     "custom Function": lambda x: Cube.apply(x).sum(),
 }
 MENDED_IN_2_15 = ("logdet", "slogdet", "det", "linalg.solve")
+# The forward rule of cholesky_inverse is wrong itself: only reverse over reverse does without it.
 WRONG = {
     (name, order)
     for name in (*MENDED_IN_2_15 * (MINOR < (2, 15)), "layer_norm", "batch_norm")
     for order in OVER_FORWARD
-} | {("custom Function", "forward over forward")}
+} | {
+    ("custom Function", "forward over forward"),
+    *(("cholesky_inverse", order) for order in (*OVER_FORWARD, "forward over reverse")),
+}
 
 
 def _error(f, order, x=POINT, h=1e-5):
@@ -102,13 +109,12 @@ def test_a_second_derivative_is_right_or_wrong_as_the_notebook_says(name, order)
     if (name, order) in WRONG:
         assert error > 0.01, (
             f"torch {VERSION} gets {order} through {name} right (error {error:.1e}). Take it out "
-            "of WRONG here; in notebook 06 run the table of section 6 again, and mend the text "
-            "below it and the third bullet of the summary."
+            "of WRONG here; section 2 of notebook 07 says which operations have a cross."
         )
     else:
         assert error < 1e-6, (
             f"torch {VERSION} gets {order} through {name} wrong (error {error:.1e}). Add it to "
-            "WRONG here, and to section 6 of notebook 06."
+            "WRONG here; the map in section 2 of notebook 07 should show it."
         )
 
 
@@ -120,8 +126,8 @@ def test_the_gradients_that_judge_are_right():
 def test_a_third_derivative_through_a_custom_function_by_nested_jacfwd_is_zero():
     x = torch.tensor(3.0, dtype=torch.float64)
     assert jacfwd(jacfwd(jacfwd(Cube.apply)))(x) == 0, (
-        f"torch {VERSION} no longer loses nested jacfwd through a custom Function: mend section 6 "
-        "of notebook 06, and what notebook 04 says of it."
+        f"torch {VERSION} no longer loses nested jacfwd through a custom Function: mend the two "
+        "causes in section 2 of notebook 07, and what notebook 04 says of it."
     )
     assert grad(grad(grad(Cube.apply)))(x) == hessian(grad(Cube.apply))(x) == 6
 
@@ -134,7 +140,34 @@ def test_autograd_grad_inside_a_transform_forgets_without_create_graph():
     assert grad(lambda x: slope(x, create_graph=True))(x) == 18
     assert grad(slope)(x) == 0, (
         f"torch {VERSION} no longer returns 0 for autograd.grad inside grad: mend the last cell of "
-        "section 6 of notebook 06."
+        "section 2 of notebook 07."
+    )
+
+
+@pytest.mark.skipif(MINOR < (2, 15), reason="cdist has no second derivative before torch 2.15")
+def test_products_with_the_hessian_of_cdist_are_right_and_vmap_over_them_is_not():
+    def by_cdist(x):
+        return (C.view(3, 3) * torch.cdist(x.view(3, 3), C.view(3, 3))).sum()
+
+    def by_roots(x):
+        distances = ((x.view(3, 1, 3) - C.view(1, 3, 3)) ** 2).sum(2).sqrt()
+        return (C.view(3, 3) * distances).sum()
+
+    _, pull_back = vjp(grad(by_cdist), POINT)
+    exact, directions = hessian(by_roots)(POINT), torch.eye(9, dtype=torch.float64)
+    assert torch.allclose(torch.stack([pull_back(one)[0] for one in directions]), exact)
+    batched = vmap(lambda one: pull_back(one)[0])(directions)
+    assert (batched - exact).norm() > 0.01 * exact.norm(), (
+        f"torch {VERSION} mends cdist under vmap: mend the text about whole Hessians in section 2 "
+        "of notebook 07."
+    )
+
+
+def test_the_second_derivative_of_sinc_at_0_is_not_a_number():
+    second = grad(grad(torch.sinc))(torch.tensor(0.0, dtype=torch.float64))
+    assert second.isnan(), (
+        f"torch {VERSION} mends torch.sinc: mend the text below the double where in section 6 of "
+        "notebook 07."
     )
 
 

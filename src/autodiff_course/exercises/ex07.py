@@ -1,20 +1,39 @@
-"""Exercises of notebook 09, second derivatives: from one product to silent faults."""
+"""Exercises of notebook 07, second derivatives: a check of them, and what to do with them."""
 
 from __future__ import annotations
 
+import math
 import warnings
 
 import torch
-from torch.func import grad, hessian, jvp, vmap
+from torch.func import grad, jvp
 
+from .comparing import Tolerance
+from .drills import Problem, drill
 from .framework import case, exercise
+from .functions07 import ORDERS, faulty, matrix_product, telltale
 
-__all__ = ["hvp", "three_mended"]
+__all__ = [
+    "backtrack",
+    "check_second_derivative",
+    "second_along",
+    "difference_along",
+    "drill_newton",
+    "drill_orders",
+    "drill_product",
+    "flat_product",
+    "largest_curvature",
+    "newton_cg_step",
+    "smallest_curvature",
+    "smooth_sinc",
+    "taylor_product",
+]
 
 # The first use of forward mode loads rules written in TorchScript, which torch itself calls
 # deprecated. Load them here, so that no answer meets the warning.
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)
+    warnings.simplefilter("ignore", FutureWarning)
     jvp(torch.sin, (torch.zeros(()),), (torch.ones(()),))
 
 
@@ -26,218 +45,1053 @@ def _numbers(*values):
     return torch.tensor(values, dtype=torch.float64)
 
 
-# 1. A Hessian-vector product
-
-
-@exercise(
-    seconds=20.0,
-    minutes=6,
-    insight="A product with the Hessian costs a few gradients, however many variables there are.",
-    next_try="Swap the two: grad of a jvp. What does the other order keep in memory?",
-    uses="from torch.func import grad, jvp",
-)
-def hvp(f, x, v):
-    """Return the product of the Hessian of f at x with v, without making the Hessian.
-
-    Examples
-    --------
-    >>> hvp(lambda x: (x**3).sum(), torch.tensor([1.0, 2.0]), torch.tensor([1.0, 10.0]))
-    tensor([  6., 120.])
-    """
-    return jvp(grad(f), (x,), (v,))[1]
+def _no_matrix(call):
+    """Whether no vmap went through a batch: a Hessian of several columns would."""
+    return max(call.results_of(BATCH_SIZE), default=1) <= 1
 
 
 def _valley(x):
     return (100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2).sum()
 
 
-def _sum_of_cubes(x):
-    return (x**3).sum()
+def _quartic(x):
+    return (x**4).sum() + x.sum() ** 3
 
 
-def _wave_on_a_slope(x):
-    # Differences of its gradients are wrong for every step: of the wave if it is long, and because
-    # of the slope, in which the wave is lost to rounding, if it is short.
-    return (20 * x).cos().sum() + 1e6 * x.sum()
+# 1. A difference along a direction
 
 
-@hvp.cases
-def _products():
-    def x_and_v():  # new ones each time: an answer may change them
+@exercise(
+    seconds=20.0,
+    tolerance=Tolerance(1e-8, 1e-8),
+    minutes=4,
+    uses="import torch",
+    insight="Two calls in one direction, however many inputs there are.",
+    next_try="Give it a gradient as `function`. What does it return then?",
+)
+def difference_along(function, x, v):
+    """Return the central difference of a function at x along v, with the step 1e-5.
+
+    It approximates the derivative along v. `function` takes a tensor like x and returns a tensor of
+    any shape. Call it twice, and leave x and v as they are.
+
+    Examples
+    --------
+    >>> x, v = torch.tensor([1.0, 2.0]).double(), torch.tensor([1.0, 10.0]).double()
+    >>> print(f"{difference_along(lambda x: (x**2).sum(), x, v):.4f}")
+    42.0000
+    """
+    h = 1e-5
+    return (function(x + h * v) - function(x - h * v)) / (2 * h)
+
+
+@difference_along.cases
+def _lines():
+    def x_and_v():
         return _numbers(0.5, -1.0, 2.0), _numbers(1.0, 0.25, -2.0)
 
-    long = torch.linspace(-1.0, 1.2, 12, dtype=torch.float64)
     return [
-        case(_valley, *x_and_v(), label="Rosenbrock's function of 3 variables"),
-        case(torch.prod, *x_and_v(), label="the product of 3 variables"),
-        case(_sum_of_cubes, *x_and_v(), label="a sum of cubes of 3 variables"),
-        case(_wave_on_a_slope, *x_and_v(), label="waves on a steep slope, 3 variables"),
-        case(_valley, long, long.flip(0), label="Rosenbrock's function of 12 variables"),
+        case(torch.sum, *x_and_v()),
+        case(_quartic, *x_and_v(), label="a quartic function of 3 variables"),
+        case(grad(_quartic), *x_and_v(), label="the gradient of a quartic function"),
+        case(torch.sin, _numbers(0.3)[0], _numbers(2.0)[0]),
     ]
 
 
-@hvp.method(
-    "The numbers are right, but on the way there is the whole Hessian, or a product per variable. "
-    "Ask for the one product only.",
-    watch=[BATCH_SIZE],
-)
-def _(call):
-    # One product takes a few evaluations and sweeps; a column for each of 12 variables does not.
-    f, x, _ = call.given
-    few = min(5, len(x) + 2)
-    batched = max(call.results_of(BATCH_SIZE), default=1) > 1
-    return not batched and max(call.calls_of(f), call.calls_of("run_backward")) < few
+@difference_along.method("The function is called more than twice. One direction takes two calls.")
+def _two_calls(call):
+    f = call.arguments[0]
+    return f is not _quartic or call.calls_of(f) <= 2
 
 
-@hvp.method("The product is right, but the caller's x or v is changed. Make new tensors.")
-def _(call):
+@difference_along.method("The numbers are right, but x or v is changed. Make new tensors.")
+def _leaves_x_and_v(call):
     return call.unchanged
 
 
-@hvp.mistake("`jvp` returns (value, tangent). The value is the gradient; the product is second.")
-def _gradient(f, x, v):
-    return grad(f)(x)
+@difference_along.mistake("That is the forward difference. Go down along v as well as up.")
+def _forward_difference(function, x, v):
+    return (function(x + 1e-5 * v) - function(x)) / 1e-5
 
 
-@hvp.mistake("That is the pair (gradient, product) that `jvp` returns. Return the product.")
-def _pair(f, x, v):
-    return jvp(grad(f), (x,), (v,))
+@difference_along.mistake("The two points lie 2 steps apart: divide by 2 · 1e-5.")
+def _over_one_step(function, x, v):
+    return (function(x + 1e-5 * v) - function(x - 1e-5 * v)) / 1e-5
 
 
-@hvp.mistake("`vjp`'s function returns a tuple, one part per argument. Unpack it: take `[0]`.")
-def _tuple_of_one(f, x, v):
-    return (hvp.reference(f, x, v),)
+@difference_along.mistake("Every element was moved by the same step. Move along v.")
+def _without_v(function, x, v):
+    return (function(x + 1e-5) - function(x - 1e-5)) / 2e-5
 
 
-@hvp.mistake("That is the pair (value of f, product). Unpack it: return the product.")
-def _value_and_product(f, x, v):
-    return f(x), hvp.reference(f, x, v)
+@difference_along.mistake("The sign is wrong: the value up along v minus the value down.")
+def _downwards(function, x, v):
+    return (function(x - 1e-5 * v) - function(x + 1e-5 * v)) / 2e-5
 
 
-@hvp.mistake("That is the slope of f along v, one number. Differentiate the gradient along v.")
-def _slope(f, x, v):
-    return jvp(f, (x,), (v,))[1]
-
-
-@hvp.mistake("That multiplies gradient and v entry by entry. No second derivative is in it.")
-def _gradient_times_v(f, x, v):
-    return grad(f)(x) * v
-
-
-@hvp.mistake("That is vᵀHv, one number. Leave out the last product with v.")
-def _curvature(f, x, v):
-    return v @ hvp.reference(f, x, v)
-
-
-@hvp.mistake("`jvp` wants tuples: `(x,)` and `(v,)`.")
-def _no_tuples(f, x, v):
-    return jvp(grad(f), x, v)[1]
-
-
-hvp.add_hints(
-    "The Hessian is the Jacobian of the gradient. What gives a Jacobian times a vector?",
-    "`grad(f)` is a function. Push the tangent v through it.",
+difference_along.add_hints(
+    "Two points: x plus a short piece of v, and x minus it.",
+    "The value up minus the value down, over the length between the two in units of v.",
 )
 
 
-# 2. Three broken snippets
+# 2. One number of the Hessian, in a given order
 
 
 @exercise(
     seconds=20.0,
     minutes=12,
-    insight="Loud, visible, silent: only the silent fault needs a second way to compare with.",
-    next_try="Find one more function whose two orders of second derivatives disagree.",
-    uses="import torch\nfrom torch.func import grad, hessian, vmap",
+    uses="from torch.func import grad, jvp",
+    insight="Two choices, made one after the other, give all four orders.",
+    next_try="Which two of them never compute the whole gradient?",
 )
-def three_mended(xs, matrix):
-    """Return what the three snippets were meant to compute: (a, b, c).
+def second_along(f, x, u, v, order):
+    """Return uᵀHv for the Hessian H of f at x, as a Python float.
 
-    a: for each x in xs the slope of x² where |x| < 1, and of 2|x| − 1 elsewhere. b: for each x in
-    xs the slope of sin(x)/x, which is 0 at x = 0. c: the second derivative at t = 0 of
-    log det(matrix + t·I).
+    x, u and v have one shape. `order` is "forward over reverse", "reverse over reverse", "reverse
+    over forward" or "forward over forward". The last word says how f is differentiated first, and
+    the first word how the result is differentiated again. Make no matrix.
 
     Examples
     --------
-    >>> three_mended(torch.tensor([0.0, 0.5, 3.0]), torch.eye(2))
-    (tensor([0., 1., 2.]), tensor([ 0.0000, -0.1625, -0.3457]), tensor(-2.))
+    >>> x, u, v = torch.tensor([[2.0, 3.0], [1.0, 0.0], [0.0, 1.0]])
+    >>> second_along(lambda x: x[0] ** 2 * x[1], x, u, v, "reverse over forward")
+    4.0
     """
+    outer, inner = order.split(" over ")
 
-    def rounded(x):
-        return torch.where(x.abs() < 1, x**2, 2 * x.abs() - 1)
+    def slope(x):
+        return jvp(f, (x,), (u,))[1] if inner == "forward" else (grad(f)(x) * u).sum()
 
-    def wave(x):
-        safe = torch.where(x == 0, 1.0, x)  # the unused branch must be harmless, too
-        return torch.where(x == 0, 1.0, safe.sin() / safe)
-
-    def volume(t):
-        return torch.logdet(matrix + t * torch.eye(len(matrix), dtype=matrix.dtype))
-
-    return vmap(grad(rounded))(xs), vmap(grad(wave))(xs), hessian(volume)(matrix.new_zeros(()))
+    if outer == "forward":
+        return jvp(slope, (x,), (v,))[1].item()
+    return (grad(slope)(x) * v).sum().item()
 
 
-@three_mended.cases
-def _patients():
-    one = torch.stack([_numbers(2.0, 1.0), _numbers(0.0, 4.0)])
-    other = torch.stack([_numbers(3.0, -1.0), _numbers(1.0, 1.0)])
-    return [case(_numbers(0.0, 0.25, 2.0, -9.0), one), case(_numbers(4.0, 0.0, -3.0, -0.5), other)]
+@second_along.cases
+def _orders():
+    def point():
+        return _numbers(0.5, -1.0, 2.0), _numbers(1.0, 0.25, -2.0), _numbers(-1.0, 3.0, 0.5)
+
+    return [
+        *(case(_quartic, *point(), o, label=f"a quartic function, {o}") for o in ORDERS),
+        # Its rules contradict each other on purpose, so that the number shows the order.
+        *(case(telltale, *point(), o, label=f"a function to tell orders, {o}") for o in ORDERS),
+        case(_valley, torch.linspace(-1, 1, 9).double(), *torch.eye(9).double()[3:5], ORDERS[0]),
+    ]
 
 
-def _wave_with_one_where(xs):
-    return vmap(grad(lambda x: torch.where(x == 0, 1.0, x.sin() / x)))(xs)
-
-
-@three_mended.mistake(
-    "vmap cannot follow a Python `if` on a tensor. For a, compute both branches and choose with "
-    "`torch.where`."
+@second_along.method(
+    "The number is right, but on the way there is the whole Hessian. Two directions need two "
+    "derivatives, one along each.",
+    watch=[BATCH_SIZE],
 )
-def _python_if(xs, matrix):
-    return vmap(grad(lambda x: x**2 if x.abs() < 1 else 2 * x.abs() - 1))(xs)
+def _no_hessian(call):
+    return _no_matrix(call)
 
 
-@three_mended.mistake(
-    "b is NaN at x = 0: there 0/0 stands in the branch that is not taken, and 0 times its slope is "
-    "NaN. Give the division a harmless number there: a second `torch.where`, inside."
+def _in_order(of):
+    def wrong(f, x, u, v, order):
+        return second_along.reference(f, x, u, v, of(order))
+
+    return wrong
+
+
+for _name, _message, _of in (
+    (
+        "_read_from_left",
+        "The words are taken the wrong way round: the last word is done first, inside.",
+        lambda order: " over ".join(reversed(order.split(" over "))),
+    ),
+    (
+        "_always_the_usual",
+        "`order` is ignored: that is forward over reverse each time.",
+        lambda order: ORDERS[0],
+    ),
+    (
+        "_always_reverse",
+        "`order` is ignored: that is reverse over reverse each time.",
+        lambda order: ORDERS[1],
+    ),
+):
+    _wrong = _in_order(_of)
+    _wrong.__name__ = _name
+    second_along.mistake(_message)(_wrong)
+
+
+@second_along.mistake(
+    "That is the slope of f along v. It has to be differentiated once more, along u."
 )
-def _one_where(xs, matrix):
-    a, _, c = three_mended.reference(xs, matrix)
-    return a, _wave_with_one_where(xs), c
+def _first_slope(f, x, u, v, order):
+    return jvp(f, (x,), (v,))[1].item()
 
 
-@three_mended.mistake(
-    "c is silently wrong: the derivative of the forward rule of log det loses a term. Take "
-    "`hessian`, or any order that begins with reverse mode.",
-    sure=False,  # c: 0 has other causes
+@second_along.mistake("That is the product Hv, a vector. Take its product with u.")
+def _a_vector(f, x, u, v, order):
+    return jvp(grad(f), (x,), (v,))[1]
+
+
+second_along.add_hints(
+    "First write the slope of f along u as a function of x: once with jvp, once with grad.",
+    "Then differentiate that function along v, again with the one or the other.",
+    "`order.split(' over ')` gives the outer and the inner word.",
 )
-def _term_lost(xs, matrix):
-    a, b, _ = three_mended.reference(xs, matrix)
-    return a, b, 0.0
 
 
-@three_mended.mistake(
-    "Two are still ill. b is NaN at x = 0: a second `torch.where`, inside, keeps the division away "
-    "from 0/0. c loses a term: take `hessian`.",
-    sure=False,
+# 3. The check
+
+
+@exercise(
+    seconds=30.0,
+    minutes=20,
+    uses="import torch\nfrom torch.func import grad",
+    insight="The judge is a difference, so first make sure of what it is a difference of.",
+    next_try="How small may a fault be for your check to miss it?",
 )
-def _only_the_loud_one(xs, matrix):
-    a, _, _ = three_mended.reference(xs, matrix)
-    return a, _wave_with_one_where(xs), 0.0
+def check_second_derivative(f, x, difference_along, second_along):
+    """Say whether the gradient and each order of the second derivative are right: a dict.
+
+    Its keys are "gradient" and the four orders. Draw random u and v like x. The gradient is "right"
+    if its product with v agrees with `difference_along(f, x, v)`. If not, it is "wrong", and every
+    order is "unknown". An order is "right" if `second_along(f, x, u, v, order)` agrees with u times
+    the difference of the gradient along v, "wrong" if not, and "fails" if it raises an exception.
+    a agrees with the judge b if ``abs(a - b) <= 1e-5 * abs(b) + 1e-6``.
+
+    Examples
+    --------
+    >>> x = torch.tensor([1.0, 2.0]).double()
+    >>> with_pieces = difference_along.reference, second_along.reference
+    >>> said = check_second_derivative(lambda x: (x**3).sum(), x, *with_pieces)
+    >>> said["gradient"], said["forward over reverse"], len(said)
+    ('right', 'right', 5)
+    """
+    inside_reverse = ["forward over reverse", "reverse over reverse"]
+    orders = [*inside_reverse, "reverse over forward", "forward over forward"]
+
+    def agree(a, b):
+        return abs(a - b) <= 1e-5 * abs(b) + 1e-6
+
+    u, v = torch.randn_like(x), torch.randn_like(x)
+    if not agree((grad(f)(x) * v).sum(), difference_along(f, x, v)):
+        return {"gradient": "wrong"} | dict.fromkeys(orders, "unknown")
+    truth, said = (difference_along(grad(f), x, v) * u).sum(), {"gradient": "right"}
+    for order in orders:
+        try:
+            said[order] = "right" if agree(second_along(f, x, u, v, order), truth) else "wrong"
+        except Exception:
+            said[order] = "fails"
+    return said
 
 
-@three_mended.mistake("b is off near 0: a small number added to x shifts the wave. Choose instead.")
-def _shifted(xs, matrix):
-    a, _, c = three_mended.reference(xs, matrix)
-    return a, vmap(grad(lambda x: (x + 1e-3).sin() / (x + 1e-3)))(xs), c
+def _suspect(f, x, label):
+    return case(f, x, difference_along.reference, second_along.reference, label=label)
 
 
-@three_mended.mistake("a holds the values. The slopes were asked: put `grad` inside `vmap`.")
-def _values(xs, matrix):
-    _, b, c = three_mended.reference(xs, matrix)
-    return torch.where(xs.abs() < 1, xs**2, 2 * xs.abs() - 1), b, c
+@check_second_derivative.cases
+def _suspects():
+    def x():
+        return _numbers(0.5, -1.0, 2.0, 1.5)
+
+    return [
+        _suspect(_valley, x(), "Rosenbrock's function"),
+        _suspect(faulty("gradient"), x(), "a wrong gradient"),
+        _suspect(faulty("forward rule"), x(), "a forward rule that counts as a constant"),
+        _suspect(faulty("all orders"), x(), "a slope that counts as a constant"),
+        _suspect(faulty("second backward"), x(), "a wrong second backward"),
+        _suspect(faulty("no forward rule"), x(), "no forward rule"),
+        _suspect(faulty("balanced"), x(), "errors whose sum over all entries is 0"),
+    ]
 
 
-three_mended.add_hints(
-    "One snippet raises an error, one returns a NaN, and one is wrong without a word.",
-    "For a and b think of `torch.where`: once in a, twice in b.",
-    "For c look at the table of section 6: which orders are right for logdet?",
+@check_second_derivative.random_cases
+def _more_suspects(random):
+    def one(fault):
+        x = torch.tensor([random.uniform(0.5, 2.0) for _ in range(4)], dtype=torch.float64)
+        return _suspect(faulty(fault, random.uniform(0.2, 2.0)), x, "drawn at random")
+
+    return [one(random.choice(("forward rule", "all orders", "second backward")))]
+
+
+def _checked_with(f, x, directions, judge=None, gradient=True):
+    """Check with other directions, another judge, or without a look at the gradient."""
+    u, v = directions(x)
+    slope, truth = difference_along.reference(f, x, v), (grad(f)(x) * v).sum()
+    if gradient and abs(slope - truth) > 1e-5 * abs(truth) + 1e-6:
+        return {"gradient": "wrong"} | dict.fromkeys(ORDERS, "unknown")
+    truth = (difference_along.reference(grad(f), x, v) * u).sum() if judge is None else judge(u, v)
+    said = {"gradient": "right"}
+    for order in ORDERS:
+        try:
+            error = abs(second_along.reference(f, x, u, v, order) - truth)
+            said[order] = "right" if error <= 1e-5 * abs(truth) + 1e-6 else "wrong"
+        except RuntimeError:
+            said[order] = "fails"
+    return said
+
+
+def _random(x):
+    return torch.randn_like(x), torch.randn_like(x)
+
+
+@check_second_derivative.mistake(
+    "The orders are compared with one of them. All four may share a fault: the judge has to be the "
+    "difference of two gradients."
 )
+def _by_another_order(f, x, difference_along, second_along):
+    def judge(u, v):
+        return second_along(f, x, u, v, "reverse over reverse")
+
+    return _checked_with(f, x, _random, judge)
+
+
+@check_second_derivative.mistake(
+    "Those directions are not random. With u and v full of ones, errors of both signs cancel."
+)
+def _along_ones(f, x, difference_along, second_along):
+    return _checked_with(f, x, lambda x: (torch.ones_like(x),) * 2)
+
+
+@check_second_derivative.mistake(
+    "The gradient is not checked. A difference of wrong gradients is a wrong judge."
+)
+def _gradient_unseen(f, x, difference_along, second_along):
+    return _checked_with(f, x, _random, gradient=False)
+
+
+@check_second_derivative.mistake('An order that raises an exception is an answer too: "fails".')
+def _lets_it_raise(f, x, difference_along, second_along):
+    said = check_second_derivative.reference(f, x, difference_along, second_along)
+    for order, word in said.items():
+        if word == "fails":
+            second_along(f, x, torch.ones_like(x), torch.ones_like(x), order)
+    return said
+
+
+check_second_derivative.add_hints(
+    "First the gradient: two numbers to compare. If they differ you are done.",
+    "The judge of the orders is `(difference_along(grad(f), x, v) * u).sum()`.",
+    "One loop over the four orders, with try and except around one call of `second_along`.",
+)
+
+
+# 4. A product for the parameters of a model
+
+
+@exercise(
+    seconds=20.0,
+    minutes=10,
+    uses="import torch\nfrom torch.func import grad, jvp, vjp",
+    insight="A dict of tensors is one long vector; torch.func asks for no more than its form.",
+    next_try="Record the gradient once with `vjp`, and make ten products from the record.",
+)
+def flat_product(loss, parameters, v):
+    """Return the product of the Hessian of a model's loss with a long vector v.
+
+    loss takes a dict of tensors, `parameters`, and returns a number. v holds one number for each
+    element of them: the tensors in the order of the dict, each flattened. So does the result. Make
+    no matrix, and leave the arguments as they are.
+
+    Examples
+    --------
+    >>> parameters = {"w": torch.tensor([[1.0, 2.0]]), "b": torch.tensor([3.0])}
+    >>> flat_product(lambda p: (p["w"] ** 2 * p["b"]).sum(), parameters, torch.ones(3))
+    tensor([ 8., 10.,  6.])
+    """
+    pieces = v.split([tensor.numel() for tensor in parameters.values()])
+    vector = {
+        name: piece.view_as(parameters[name])
+        for name, piece in zip(parameters, pieces, strict=True)
+    }
+    product = jvp(grad(loss), (parameters,), (vector,))[1]
+    return torch.cat([product[name].flatten() for name in parameters])
+
+
+def _loss_of_a_layer(p):
+    x = torch.linspace(-1, 1, 8, dtype=torch.float64).view(4, 2)
+    return (torch.tanh(x @ p["weight"].T + p["bias"]) ** 2).sum() + p["weight"].sum() ** 2
+
+
+def _loss_with_an_offset(p):
+    return (p["scale"] ** 3).sum() * p["angle"].sin() + 3 * p["offset"].sum()
+
+
+@flat_product.cases
+def _models():
+    def layer():
+        weight = torch.linspace(-1.0, 0.8, 6, dtype=torch.float64).view(3, 2)
+        return {"weight": weight, "bias": _numbers(0.1, 0.2, -0.4)}
+
+    def other():
+        return {
+            "scale": _numbers(1.0, 2.0),
+            "angle": _numbers(0.5)[0],
+            "offset": _numbers(1.0, 1.0),
+        }
+
+    return [
+        case(_loss_of_a_layer, layer(), torch.linspace(1, 3, 9).double(), label="a layer"),
+        case(_loss_of_a_layer, layer(), torch.eye(9).double()[7], label="a layer, along one bias"),
+        case(_loss_with_an_offset, other(), _numbers(1, 2, 3, 4, 5), label="a linear offset"),
+    ]
+
+
+@flat_product.method(
+    "The numbers are right, but on the way there is the whole Hessian, or a product per parameter. "
+    "Ask for the one product only.",
+    watch=[BATCH_SIZE],
+)
+def _one_product(call):
+    loss = call.arguments[0]
+    return _no_matrix(call) and max(call.calls_of(loss), call.calls_of("run_backward")) < 5
+
+
+@flat_product.method("The product is right, but the caller's tensors are changed.")
+def _leaves_the_parameters(call):
+    return call.unchanged
+
+
+@flat_product.mistake("That is the gradient. It has to be differentiated once more, along v.")
+def _flat_gradient(loss, parameters, v):
+    return torch.cat([g.flatten() for g in grad(loss)(parameters).values()])
+
+
+@flat_product.mistake("v is cut in alphabetical order. Its pieces stand in the order of the dict.")
+def _alphabetical(loss, parameters, v):
+    ordered = {name: parameters[name] for name in sorted(parameters)}
+    return flat_product.reference(loss, ordered, v)
+
+
+@flat_product.mistake("That is the product as a dict. Flatten its tensors and join them.")
+def _as_a_dict(loss, parameters, v):
+    sizes = [tensor.numel() for tensor in parameters.values()]
+    pieces = zip(parameters, flat_product.reference(loss, parameters, v).split(sizes), strict=True)
+    return {name: piece.view_as(parameters[name]) for name, piece in pieces}
+
+
+@flat_product.mistake("That is vᵀHv, one number. Leave out the last product with v.")
+def _one_number(loss, parameters, v):
+    return v @ flat_product.reference(loss, parameters, v)
+
+
+flat_product.add_hints(
+    "`v.split(sizes)` cuts a vector, with sizes a list of numbers of elements.",
+    "Make a dict of the pieces, each in the shape of its parameter: it is the tangent.",
+    "`jvp(grad(loss), (parameters,), (vector,))` takes dicts as it takes tensors.",
+)
+
+
+# 5. A step of Newton-CG
+
+
+@exercise(
+    seconds=20.0,
+    tolerance=Tolerance(1e-6, 1e-9),
+    minutes=20,
+    uses="import torch",
+    insight="Every step that it returns goes downhill, whatever H is.",
+    next_try="Where the curvature is negative, how far could one go along that direction?",
+)
+def newton_cg_step(product, g, tolerance, most):
+    """Return a step s with Hs ≈ -g, and why it ended: a pair.
+
+    product(d) is Hd. Begin with s = 0, the residual r = g and the direction d = -g. In each pass,
+    with one product: if dᵀHd <= 0, return s as it is, or -g if s is still 0, with "negative
+    curvature". Otherwise go along d to the least value of the model, t = rᵀr / dᵀHd: s becomes
+    s + td, and r becomes r + tHd. If r is then no longer than `tolerance` times g, return with
+    "solved"; after `most` passes with "most products". The next direction is -r plus d times the
+    new rᵀr over the old one.
+
+    Examples
+    --------
+    >>> g = torch.tensor([2.0, 4.0])
+    >>> newton_cg_step(lambda d: 2 * d, g, 0.1, 10)
+    (tensor([-1., -2.]), 'solved')
+    >>> newton_cg_step(lambda d: -2 * d, g, 0.1, 10)
+    (tensor([-2., -4.]), 'negative curvature')
+    """
+    s, r, d = torch.zeros_like(g), g, -g
+    for _ in range(most):
+        curved = product(d)
+        bend = d @ curved
+        if bend <= 0:
+            return (s if s.any() else -g), "negative curvature"
+        t = (r @ r) / bend
+        s, new = s + t * d, r + t * curved
+        if new.norm() <= tolerance * g.norm():
+            return s, "solved"
+        d, r = -new + (new @ new) / (r @ r) * d, new
+    return s, "most products"
+
+
+@newton_cg_step.cases
+def _equations():
+    random = torch.Generator().manual_seed(3)
+    a = torch.randn(6, 6, generator=random, dtype=torch.float64)
+    bowl, g = a @ a.T + torch.eye(6), torch.randn(6, generator=random, dtype=torch.float64)
+    saddle = torch.diag(_numbers(5, 4, 3, 2, 1, -0.5))
+
+    def one(matrix, tolerance, most, label):
+        return case(matrix_product(matrix), g.clone(), tolerance, most, label=label)
+
+    return [
+        one(2 * torch.eye(6), 0.1, 10, "H = 2 I"),
+        one(-torch.eye(6), 0.1, 10, "H = -I"),
+        one(bowl, 1e-8, 30, "a positive definite H"),
+        one(bowl, 0.3, 30, "a positive definite H, loosely"),
+        one(bowl, 1e-8, 2, "a positive definite H, 2 passes"),
+        one(saddle, 1e-8, 30, "an H with one negative curvature"),
+        one(torch.diag(_numbers(3, 1, -2, 2, 1, -2)), 1e-8, 30, "an H with two negative ones"),
+    ]
+
+
+@newton_cg_step.method("The step is right, but there are more products than passes: keep Hd.")
+def _one_product_a_pass(call):
+    product, g, _, most = call.arguments
+    return call.calls_of(product) <= min(most, len(g) + 2)
+
+
+@newton_cg_step.method("The step is right, but the caller's g is changed.")
+def _leaves_g(call):
+    return call.unchanged
+
+
+def _cg(*, stops=True, sign=1.0, beta=True, relative=True, first=True, adds=False):
+    def wrong(product, g, tolerance, most):
+        s, r, d = torch.zeros_like(g), g, -g
+        for _ in range(most):
+            curved = product(d)
+            if stops and d @ curved <= 0:
+                s = s + d if adds else s if s.any() or not first else -g
+                return sign * s, "negative curvature"
+            t = (r @ r) / (d @ curved)
+            s, new = s + t * d, r + t * curved
+            if new.norm() <= tolerance * (g.norm() if relative else 1.0):
+                return sign * s, "solved"
+            d, r = -new + (new @ new) / (r @ r) * d * beta, new
+        return sign * s, "most products"
+
+    return wrong
+
+
+for _name, _message, _wrong in (
+    (
+        "_ignores_curvature",
+        "The curvature is not looked at. Where it is negative, the model has no least value along "
+        "d, and the step goes uphill.",
+        _cg(stops=False),
+    ),
+    ("_uphill", "The sign is wrong: Hs is to be -g. The step has to go downhill.", _cg(sign=-1.0)),
+    (
+        "_each_anew",
+        "Each direction is the residual alone: that is steepest descent. Add a part of the old d.",
+        _cg(beta=False),
+    ),
+    (
+        "_absolute",
+        "The residual is compared with `tolerance` itself. Compare it with `tolerance` times the "
+        "length of g.",
+        _cg(relative=False),
+    ),
+    (
+        "_stands_still",
+        "If the first direction already has negative curvature, s is 0: return -g instead.",
+        _cg(first=False),
+    ),
+    (
+        "_along_the_bad_one",
+        "The direction of negative curvature is added with length 1. Return s as it is.",
+        _cg(adds=True),
+    ),
+):
+    _wrong.__name__ = _name
+    newton_cg_step.mistake(_message)(_wrong)
+
+newton_cg_step.add_hints(
+    "One loop of at most `most` passes; keep s, r and d, and one product `curved` in each.",
+    "The new residual costs no product: r + t * curved.",
+    "The factor of the old direction is the new r @ r over the old one.",
+)
+
+
+# 6. A line search
+
+
+@exercise(
+    seconds=20.0,
+    minutes=8,
+    uses="import torch",
+    insight="A step that goes downhill at first is always good enough if it is short enough.",
+    next_try="Count the evaluations of f over a whole run. How often is the full step taken?",
+)
+def backtrack(f, x, step, slope):
+    """Return the first t of 1, 1/2, 1/4, … for which f falls enough along the step.
+
+    Enough is ``f(x + t * step) <= f(x) + 1e-4 * t * slope``, with `slope` the derivative of f along
+    the step at t = 0: a negative number. Where no t above 1e-9 is good, return 0.0.
+
+    Examples
+    --------
+    >>> x, step = torch.tensor([2.0]), torch.tensor([-16.0])
+    >>> backtrack(lambda x: (x**2).sum(), x, step, slope=-64.0)
+    0.125
+    """
+    start, t = f(x), 1.0
+    while t > 1e-9:
+        if f(x + t * step) <= start + 1e-4 * t * slope:
+            return t
+        t /= 2
+    return 0.0
+
+
+def _bowl(x):
+    return (x**2).sum()
+
+
+def _log_bowl(x):  # NaN for negative x
+    return (x - 1 - x.log()).sum()
+
+
+@backtrack.cases
+def _searches():
+    two = _numbers(2.0)
+    return [
+        case(_bowl, two.clone(), _numbers(-2.0), -8.0),
+        case(_bowl, two.clone(), _numbers(-16.0), -64.0),
+        case(_bowl, two.clone(), _numbers(-3.9999), -15.9996),
+        case(_bowl, two.clone(), _numbers(1.0), 4.0),
+        case(_bowl, two.clone(), _numbers(-31.9976), -127.9904),
+        case(_log_bowl, two.clone(), _numbers(-12.0), -6.0),
+        case(_valley, _numbers(-1.2, 1.0), -grad(_valley)(_numbers(-1.2, 1.0)), -54229.0),
+        case(_bowl, two.clone(), _numbers(-2.0e9), -8e9),
+    ]
+
+
+def _search(enough, start=1.0, last=0.0):
+    def wrong(f, x, step, slope):
+        t = start
+        while t > 1e-9:
+            if enough(f(x + t * step), f(x), t, slope):
+                return t
+            t /= 2
+        return last
+
+    return wrong
+
+
+for _name, _message, _wrong in (
+    (
+        "_any_fall",
+        "Any fall of f is taken. The fall has to be at least 1e-4 · t · |slope|.",
+        _search(lambda new, old, t, slope: new < old),
+    ),
+    (
+        "_fixed_promise",
+        "The promise does not shrink with the step: it is 1e-4 · t · slope.",
+        _search(lambda new, old, t, slope: new <= old + 1e-4 * slope),
+    ),
+    (
+        "_whole_promise",
+        "The whole promise of the slope is asked for. Ask for the part 1e-4 of it.",
+        _search(lambda new, old, t, slope: new <= old + t * slope),
+    ),
+    (
+        "_half_at_once",
+        "The full step is never tried: begin with t = 1.",
+        _search(lambda new, old, t, slope: new <= old + 1e-4 * t * slope, start=0.5),
+    ),
+    (
+        "_takes_anything",
+        "Where no t is good, the last one tried is returned. Return 0.0.",
+        _search(lambda new, old, t, slope: new <= old + 1e-4 * t * slope, last=2.0**-30),
+    ),
+):
+    _wrong.__name__ = _name
+    backtrack.mistake(_message)(_wrong)
+
+backtrack.add_hints(
+    "Compute f(x) once, before the loop.",
+    "A loop that halves t until the condition holds, and ends at 1e-9.",
+)
+
+
+# 7. The largest curvature
+
+
+@exercise(
+    seconds=20.0,
+    tolerance=Tolerance(1e-7, 1e-9),
+    minutes=8,
+    uses="import torch",
+    insight="The largest in size wins, whatever its sign: the quotient tells which it was.",
+    next_try="How many products for three digits? What decides it?",
+)
+def largest_curvature(product, v, steps):
+    """Return the curvature that power iteration finds with `steps` products, as a float.
+
+    product(d) is Hd. In each step scale v to length 1, note the curvature vᵀHv, and go on
+    with Hv in the place of v. Return the last curvature noted.
+
+    Examples
+    --------
+    >>> H = torch.tensor([[2.0, 0.0], [0.0, -8.0]])
+    >>> round(largest_curvature(lambda d: H @ d, torch.tensor([3.0, 4.0]), 30), 6)
+    -8.0
+    """
+    for _ in range(steps):
+        v = v / v.norm()
+        curved = product(v)
+        bend = (v @ curved).item()
+        v = curved
+    return bend
+
+
+@largest_curvature.cases
+def _matrices():
+    random = torch.Generator().manual_seed(5)
+    a = torch.randn(5, 5, generator=random, dtype=torch.float64)
+    start = torch.randn(5, generator=random, dtype=torch.float64)
+
+    def one(matrix, steps, label):
+        return case(matrix_product(matrix), start.clone(), steps, label=label)
+
+    return [
+        one(a + a.T, 1, "a symmetric H, 1 product"),
+        one(a + a.T, 4, "a symmetric H, 4 products"),
+        one(torch.diag(_numbers(1, 2, -9, 3, 0.5)), 40, "an H whose largest curvature is -9"),
+        one(1e4 * (a @ a.T), 200, "large entries, 200 products"),
+    ]
+
+
+@largest_curvature.method("The number is right, with more products than `steps`.")
+def _so_many_products(call):
+    return call.calls_of(call.arguments[0]) <= call.arguments[2]
+
+
+@largest_curvature.method("The number is right, but the caller's v is changed.")
+def _leaves_v(call):
+    return call.unchanged
+
+
+@largest_curvature.mistake("That is the length of Hv, which has no sign. Return the product vᵀHv.")
+def _length(product, v, steps):
+    for _ in range(steps):
+        v = v / v.norm()
+        v = product(v)
+    return v.norm().item()
+
+
+@largest_curvature.mistake("v is not scaled to length 1 at the start.")
+def _unscaled_start(product, v, steps):
+    for _ in range(steps):
+        curved = product(v)
+        bend, v = (v @ curved).item(), curved / curved.norm()
+    return bend
+
+
+@largest_curvature.mistake("v is never scaled: its length is that of a power of H.")
+def _unscaled(product, v, steps):
+    for _ in range(steps):
+        curved = product(v)
+        bend, v = (v @ curved).item(), curved
+    return bend
+
+
+@largest_curvature.mistake("One product too many: return the curvature noted in the last step.")
+def _one_more(product, v, steps):
+    return largest_curvature.reference(product, v, steps + 1)
+
+
+largest_curvature.add_hints(
+    "`v / v.norm()` has length 1.",
+    "Three lines in a loop: scale, multiply and note, go on with the product.",
+)
+
+
+# 8. The smallest curvature
+
+
+@exercise(
+    seconds=20.0,
+    tolerance=Tolerance(1e-7, 1e-8),
+    minutes=8,
+    uses="import torch",
+    insight="A shift moves every curvature by the same, so the smallest becomes the largest.",
+    next_try="Is the Hessian of the network at its start positive definite? Ask this function.",
+)
+def smallest_curvature(product, largest, v, steps):
+    """Return the smallest curvature of H, by power iteration with `steps` products, as a float.
+
+    product(d) is Hd, and `largest` is the largest curvature: a number, not below any other in size.
+    The smallest is the one most to the left on the number line. Take off `largest` from every
+    curvature, so that this one becomes the largest in size; iterate as in build 6; put it back.
+
+    Examples
+    --------
+    >>> H = torch.tensor([[5.0, 0.0], [0.0, -3.0]])
+    >>> round(smallest_curvature(lambda d: H @ d, 5.0, torch.tensor([3.0, 4.0]), 30), 6)
+    -3.0
+    """
+    for _ in range(steps):
+        v = v / v.norm()
+        curved = product(v) - largest * v
+        bend = (v @ curved).item()
+        v = curved
+    return bend + largest
+
+
+@smallest_curvature.cases
+def _shifted_matrices():
+    start = _numbers(1.0, -2.0, 0.5, 1.5)
+
+    def one(*curvatures, steps=60):
+        matrix = torch.diag(_numbers(*curvatures))
+        label = f"an H with the curvatures {', '.join(map(str, curvatures))}, {steps} products"
+        return case(matrix_product(matrix), max(curvatures), start.clone(), steps, label=label)
+
+    return [one(7, 5, 1, -3), one(7, 5, 1, 2, steps=2), one(4, 3, 2, 1), one(9, 8, -6, -5, steps=3)]
+
+
+@smallest_curvature.method("The number is right, with more products than `steps`.")
+def _no_more_products(call):
+    return call.calls_of(call.arguments[0]) <= call.arguments[3]
+
+
+@smallest_curvature.mistake("`largest` is not put back: that is the smallest minus the largest.")
+def _not_put_back(product, largest, v, steps):
+    return smallest_curvature.reference(product, largest, v, steps) - largest
+
+
+@smallest_curvature.mistake("That is build 6 again, the largest in size. Shift H first.")
+def _not_shifted(product, largest, v, steps):
+    return largest_curvature.reference(product, v, steps)
+
+
+@smallest_curvature.mistake(
+    "`largest` is taken off every element of Hv. Off every curvature means: Hv minus largest · v."
+)
+def _off_every_element(product, largest, v, steps):
+    return largest + largest_curvature.reference(lambda d: product(d) - largest, v, steps)
+
+
+@smallest_curvature.mistake("The shift goes the wrong way: that finds the largest once more.")
+def _added(product, largest, v, steps):
+    def shifted(d):
+        return product(d) + largest * d
+
+    return largest_curvature.reference(shifted, v, steps) - largest
+
+
+smallest_curvature.add_hints(
+    "If H has the curvature λ along v, what does H minus a multiple of the identity have there?",
+    "Along every direction d the shifted product is the product minus largest times d.",
+)
+
+
+# 9. A function whose formula fails at one point
+
+
+@exercise(
+    seconds=20.0,
+    minutes=12,
+    uses="import torch",
+    insight="A branch gives its own derivatives: a constant has none, a series has all.",
+    next_try="Do the same for (1 - cos x) / x².",
+)
+def smooth_sinc(x):
+    """Return sin(x)/x, 1 at 0, with right first and second derivatives everywhere.
+
+    x is a tensor of any shape. Near 0 the second derivative has to be right to 1e-6, at 0 itself it
+    is -1/3. There is the series 1 - x²/6 + x⁴/120 - x⁶/5040 + …
+
+    Examples
+    --------
+    >>> smooth_sinc(torch.tensor([0.0, 3.141592653589793]).double()).abs() < 0.5
+    tensor([False,  True])
+    """
+    near = x.abs() < 0.01
+    series = 1 - x**2 / 6 + x**4 / 120 - x**6 / 5040
+    safe = torch.where(near, 1.0, x)
+    return torch.where(near, series, safe.sin() / safe)
+
+
+def _all_points(*values):
+    return _numbers(*values).requires_grad_()
+
+
+@smooth_sinc.cases
+def _sinc_points():
+    return [
+        case(_all_points(0.5, 1.0, -2.0)),
+        case(_all_points(0.0, 3.0)),
+        case(_all_points(1e-3, -1e-2, 1e-5, 1e-8, 0.1)),
+    ]
+
+
+def _slopes(call):
+    """Return the first and the second derivative that an answer gives, None for none."""
+    x, found, y = call.arguments[0], [], call.value
+    for _ in range(2):
+        try:
+            (y,) = torch.autograd.grad(y.sum(), x, create_graph=True)
+        except Exception:  # whatever an answer without a graph raises
+            return (*found, None, None)[:2]
+        found.append(y.detach())
+    return tuple(found)
+
+
+def _near(found, true):
+    return found is not None and torch.allclose(found, true, rtol=1e-6, atol=1e-6)
+
+
+def _true_slopes(x):
+    """Sum the series of both derivatives, far enough for |x| < 4."""
+    x = x.detach()
+    first, second = torch.zeros_like(x), torch.zeros_like(x)
+    for k in range(1, 16):
+        factor = (-1) ** k / math.factorial(2 * k + 1)
+        first += factor * 2 * k * x ** (2 * k - 1)
+        second += factor * 2 * k * (2 * k - 1) * x ** (2 * k - 2)
+    return first, second
+
+
+@smooth_sinc.method(
+    "The value is right, the first derivative is not. Is it NaN? Then the branch that is not "
+    "picked divides by 0. Is it 0 near 0? Then a constant stands there."
+)
+def _first_is_right(call):
+    return _near(_slopes(call)[0], _true_slopes(call.arguments[0])[0])
+
+
+@smooth_sinc.method(
+    "Value and first derivative are right, the second is not. At 0 it has to be -1/3: a constant "
+    "there has the second derivative 0, and too short a series, or one for too few points, has not "
+    "enough digits."
+)
+def _second_is_right(call):
+    return _near(_slopes(call)[1], _true_slopes(call.arguments[0])[1])
+
+
+@smooth_sinc.mistake("At 0 that is 0/0, a NaN.")
+def _plain_formula(x):
+    return x.sin() / x
+
+
+@smooth_sinc.mistake("torch.sinc(x) is sin(πx)/(πx), another function.")
+def _of_torch(x):
+    return torch.sinc(x)
+
+
+@smooth_sinc.mistake("A small number added to x shifts the curve. Choose another formula near 0.")
+def _shifted(x):
+    return (x + 1e-3).sin() / (x + 1e-3)
+
+
+smooth_sinc.add_hints(
+    "Two branches: the series near 0, the formula elsewhere. How near is near?",
+    "The branch that is not picked is differentiated too: give the formula a harmless x there.",
+)
+
+
+# 10. The product of two Taylor series
+
+
+@exercise(
+    minutes=5,
+    insight="n derivatives of a product for about n²/2 multiplications.",
+    next_try="Write the quotient of two series in the same way.",
+)
+def taylor_product(a, b):
+    """Return the Taylor coefficients of the product of two functions, as a list.
+
+    a and b are the coefficients of the two, equally many: a[k] stands before the k-th power of t.
+    Return as many.
+
+    Examples
+    --------
+    >>> taylor_product([1.0, 2.0, 3.0], [5.0, 1.0, 0.0])
+    [5.0, 11.0, 17.0]
+    """
+    return [sum(a[i] * b[k - i] for i in range(k + 1)) for k in range(len(a))]
+
+
+@taylor_product.cases
+def _series():
+    return [
+        case([2.0], [3.0]),
+        case([1.0, 2.0, 3.0], [5.0, 1.0, 0.0]),
+        case([1.0, -1.0, 0.5, 2.0], [0.5, 3.0, -2.0, 1.0]),
+    ]
+
+
+@taylor_product.random_cases
+def _more_series(random):
+    a, b = ([random.uniform(-2.0, 2.0) for _ in range(6)] for _ in range(2))
+    return [case(a, b)]
+
+
+@taylor_product.mistake("Each power is multiplied with itself only. Which pairs give t²?")
+def _entry_by_entry(a, b):
+    return [x * y for x, y in zip(a, b, strict=True)]
+
+
+@taylor_product.mistake("That is the whole product of two polynomials: leave out higher powers.")
+def _all_powers(a, b):
+    n = len(a)
+    both = [(i, k - i) for k in range(2 * n) for i in range(k + 1)]
+    full = [0.0] * (2 * n)
+    for i, j in both:
+        full[i + j] += a[i] * b[j] if i < n and j < n else 0.0
+    return full[: max(2 * n - 1, 2)]
+
+
+@taylor_product.mistake(
+    "That is the rule for derivatives, with binomial coefficients. Taylor coefficients have the "
+    "factorials in them already."
+)
+def _leibniz(a, b):
+    return [sum(math.comb(k, i) * a[i] * b[k - i] for i in range(k + 1)) for k in range(len(a))]
+
+
+taylor_product.add_hints(
+    "For the power 2 there are three pairs: 0 with 2, 1 with 1, and 2 with 0.",
+    "For the power k the two indices add up to k.",
+)
+
+
+# Drills
+
+
+@drill
+def drill_orders(random):
+    """Ask what a whole Hessian costs."""
+    n, inner = random.randint(3, 40), random.choice(("jacrev", "jacfwd"))
+    return Problem(
+        f"`f` has {n} inputs. Count a sweep through `f`, forward or in reverse, as 1, and a "
+        f"derivative of k sweeps as k. What does `jacfwd({inner}(f))` come to?",
+        answer=n if inner == "jacrev" else n * n,
+        why=f"Inside, {'one reverse sweep makes' if inner == 'jacrev' else f'{n} columns make'} "
+        f"the gradient; outside, {n} derivatives of that.",
+    )
+
+
+@drill
+def drill_product(random):
+    """Put a Hessian-vector product to work out by hand."""
+    x, y, a, b = (random.randint(1, 4) for _ in range(4))
+    return Problem(
+        f"$f(x, y) = x^2 y$. What is $Hv$ at $({x}, {y})$ for $v = ({a}, {b})$? Answer (one, two).",
+        answer=(2 * y * a + 2 * x * b, 2 * x * a),
+        why=f"The gradient is (2xy, x²). Along v: 2·{y}·{a} + 2·{x}·{b}, and 2·{x}·{a}.",
+    )
+
+
+@drill
+def drill_newton(random):
+    """Put one Newton step of one variable to work out by hand."""
+    x, c = random.randint(1, 4), random.choice((1, 3, 12))
+    step = -(3 * x**2 - c) / (6 * x)
+    return Problem(
+        f"$f(x) = x^3 - {c} x$. To which $x$ does one Newton step lead from $x = {x}$?",
+        answer=x + step,
+        why=f"Slope 3·{x}² - {c} = {3 * x**2 - c}, curvature 6·{x}: the step is {step:.4g}.",
+    )
