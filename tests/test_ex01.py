@@ -193,6 +193,37 @@ def test_a_wrong_order_is_told_which_node_stands_wrong(answer, message):
     assert message in _message(ex01.topological_order, answer)
 
 
+def _with_a_list_as_default(output, order=[]):  # noqa: B006
+    for operand, _ in output.edges:
+        if operand not in order:
+            _with_a_list_as_default(operand, order)
+    order.append(output)
+    return order
+
+
+def _with_a_set_outside(visited):
+    def answer(output):
+        order = []
+
+        def visit(node):
+            if node not in visited:
+                visited.add(node)
+                for operand, _ in node.edges:
+                    visit(operand)
+                order.append(node)
+
+        visit(output)
+        return order
+
+    return answer
+
+
+@pytest.mark.parametrize("answer", [_with_a_list_as_default, _with_a_set_outside(set())])
+def test_what_survives_a_call_is_named(answer):
+    for _ in range(2):
+        assert "still there at the next" in _message(ex01.topological_order, answer)
+
+
 def test_a_walk_that_forgets_where_it_was_takes_too_long():
     def walk(node):
         return [one for operand, _ in node.edges for one in walk(operand)] + [node]
@@ -342,6 +373,29 @@ def test_a_test_that_never_sends_early_is_told_so():
     assert "right by luck" in result.message
 
 
+@pytest.mark.parametrize("one_operation", [True, False])
+def test_a_test_on_a_graph_that_hurts_nobody_is_told_so(one_operation):
+    def answer(sweep):
+        if one_operation:
+            x = Node(3.0)
+            order, right = [x, x * x], 108.0
+            order.append(order[1] * order[1])
+        else:
+            _, x, *_ = order = graphs01.e_graph()
+            right = 5.0
+        adjoint = sweep(order)
+        if adjoint[order[-1]] != 1.0:
+            return "no seed"
+        return {right: "right", 0.0: "wrong order"}.get(adjoint[x], "overwrites")
+
+    assert "right by luck" in _message(ex01.find_fault, answer)
+
+
+def test_luck_is_not_blamed_where_nothing_is_tested():
+    for one in ex01.find_fault.mistakes[0].function, ex01.find_fault.mistakes[3].function:
+        assert "by luck" not in _message(ex01.find_fault, lambda sweep, one=one: one(sweep))
+
+
 def test_equally_long_ways_do_not_save_a_sweep_that_hurries():
     """What saves it on e is that b, the only node used twice, is an input."""
     x = Node(3.0)
@@ -402,9 +456,7 @@ def test_a_float_is_no_exact_count():
 
     assert 3.0**40 != 3**40
     for one in (answer, lambda source, order: int(answer(source, order))):
-        result = ex01.count_paths.check(one)
-        assert not result
-        assert "whole number" in result.message
+        assert "whole number" in _message(ex01.count_paths, one)
 
 
 def test_a_long_chain_does_not_stop_the_solution():
@@ -450,11 +502,28 @@ def _fresh_leaves(functions, w):
     for function in functions:
         leaf = w.detach().clone().requires_grad_()
         function(leaf).backward()
-        gradients.append(leaf.grad)
+        gradients.append(leaf.grad.item())
     return gradients
 
 
-@pytest.mark.parametrize("answer", [_by_grad, _zeroed, _fresh_leaves])
+def test_a_way_that_does_not_accumulate_is_another_way():
+    pytest.importorskip("torch")
+    result = ex01.separate_gradients.check(_by_grad)
+    assert result.status == "other way"
+    assert "nothing to clear" in result.message
+
+
+def test_tensors_are_no_floats():
+    pytest.importorskip("torch")
+    import torch
+
+    def answer(functions, w):
+        return [torch.tensor(one) for one in _fresh_leaves(functions, w)]
+
+    assert "floats are asked for" in _message(ex01.separate_gradients, answer)
+
+
+@pytest.mark.parametrize("answer", [_zeroed, _fresh_leaves])
 def test_right_ways_in_torch(answer):
     pytest.importorskip("torch")
     assert ex01.separate_gradients.check(answer)

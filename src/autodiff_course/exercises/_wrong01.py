@@ -65,6 +65,10 @@ def without_the_power_zero(x, n):
     return x**n, n * x ** (n - 1)
 
 
+def without_the_power_zero_by_math(x, n):
+    return math.pow(x, n), n * math.pow(x, n - 1)
+
+
 def flat_at_zero(x, n):
     return x**n, n * x ** (n - 1) if x else 0.0
 
@@ -210,6 +214,18 @@ def one_edge_per_operand(order):
     return adjoint
 
 
+def without_the_output(order):
+    return dict.fromkeys(order, 0.0) | {order[-1]: 1.0}
+
+
+def seed_at_the_first(order):
+    adjoint = dict.fromkeys(order, 0.0) | {order[0]: 1.0}
+    for node in reversed(order):
+        for operand, slope in node.edges:
+            adjoint[operand] += adjoint[node] * slope
+    return adjoint
+
+
 def ones(order):
     adjoint = dict.fromkeys(order, 1.0)
     for node in reversed(order):
@@ -274,6 +290,14 @@ def rounded(source, order):
         operands = (count[operand] for operand, _ in node.edges)
         count[node] = 1.0 if node == source else sum(operands, start=0.0)
     return int(count[order[-1]])
+
+
+def every_input_counts(source, order):
+    count = {}
+    for node in order:
+        operands = (count[operand] for operand, _ in node.edges)
+        count[node] = sum(operands) if node.edges else 1
+    return count[order[-1]]
 
 
 def edges(source, order):

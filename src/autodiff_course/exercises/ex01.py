@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from numbers import Integral
+from numbers import Integral, Real
 
 from . import _wrong01 as wrong
 from .drills import Problem, drill
@@ -30,6 +30,7 @@ from .graphs01 import (
     z_graph,
 )
 from .nearly import nearly
+from .running import call, limited
 
 __all__ = [
     "count_paths",
@@ -182,6 +183,10 @@ power.mistake(
     "Right but for one point: x to the power 0 is 1 for every x, so its slope is 0 at x = 0 too. "
     "There your formula divides by zero."
 )(wrong.without_the_power_zero)
+power.mistake(
+    "Right but for one point: x to the power 0 is 1 for every x, so its slope is 0 at x = 0 too. "
+    "There `math.pow` refuses 0 to the power -1."
+)(wrong.without_the_power_zero_by_math)
 power.mistake(
     "It is the power 0 that is a case of its own, not the point 0: x has the slope 1 there."
 )(wrong.flat_at_zero)
@@ -385,8 +390,30 @@ class _AnyOrder(Exercise):
         result = super()._checked(answer, seconds, seed)
         if result.status != "wrong" or result.yours is None:
             return result
+        if limited(lambda clock: _remembers(answer), seconds):
+            return replace(result, message=_REMEMBERS)
         told = complaint_about_order(result.yours, result.expected)
         return replace(result, message=f"{told} {result.mistake}".strip()) if told else result
+
+
+_REMEMBERS = (
+    "Something of one call is still there at the next: a list as a default value (`order=[]` is "
+    "made once, when Python reads the `def`), or a list or set outside the function. Make them new "
+    "in each call."
+)
+
+
+def _remembers(answer):
+    """Tell whether an answer brings nodes of former calls, or returns another list each time."""
+    (x,) = single("")
+    lists = []
+    for _ in range(2):
+        value = getattr(call(answer, (x,)), "value", None)
+        if not isinstance(value, (list, tuple)):
+            return False
+        lists.append(list(value))  # a copy, as it may be the same list each time
+    others = [one for value in lists for one in value if isinstance(one, Node) and one is not x]
+    return bool(others) or len(set(map(len, lists))) > 1
 
 
 @_AnyOrder
@@ -553,6 +580,12 @@ reverse_sweep.mistake(
     "Only the output has sent something on. Either the loop begins at the wrong end of `order`, or "
     "it returns too soon."
 )(walks_forward)
+reverse_sweep.mistake(
+    "Nobody has sent anything: the loop leaves out the output, which is the last node of `order`."
+)(wrong.without_the_output)
+reverse_sweep.mistake("The 1 belongs to the output, the last node of `order`, not to the first.")(
+    wrong.seed_at_the_first
+)
 reverse_sweep.mistake("That counts the paths: the local derivatives are missing.")(
     wrong.without_slopes
 )
@@ -587,7 +620,32 @@ def drill_adjoint(random):
 # 6. Find the fault
 
 
-@exercise(
+class _FindFault(Exercise):
+    """An exercise that knows on which graphs one of the sweeps is right by luck."""
+
+    def _checked(self, answer, seconds, seed):
+        result = super()._checked(answer, seconds, seed)
+        passes_a = result.input == _what_it_leaves(hurries) and result.yours == "right"
+        if result.status == "wrong" and passes_a:
+            on_b = limited(lambda clock: call(answer, (overwrites,)), seconds)
+            if getattr(on_b, "value", "right") != "right":
+                return replace(result, message=_BY_LUCK, mistake=_BY_LUCK)
+        return result
+
+
+_BY_LUCK = (
+    "Your test lets a sweep that hurries pass. On e = (a + b)(b + 1) it is right by luck: b, the "
+    "only node that is used twice, sends nothing on. On y * y with y = x * x too: one operation "
+    "has both edges. Find a graph in which two operations use a node that has something to send "
+    "on."
+)
+
+
+def _find_fault(**settings):
+    return lambda solution: _FindFault(solution, **settings)
+
+
+@_find_fault(
     minutes=12,
     insight="A test is as good as its graph: on e, one of these sweeps gives 2 and 5.",
     next_try="Which of your graphs would find a sweep that forgets the second edge of x * x?",
@@ -636,10 +694,7 @@ def _what_it_leaves(sweep):
 find_fault.mistake("A graph in which no number is used twice cannot tell `=` from `+=`.")(
     wrong.chain_alone
 )
-find_fault.mistake(
-    "On e = (a + b)(b + 1) even a sweep that hurries is right by luck: b, the only node that is "
-    "used twice, sends nothing on. Find a graph in which a node can send too early."
-)(wrong.e_alone)
+find_fault.mistake(_BY_LUCK)(wrong.e_alone)
 find_fault.mistake(
     "Zeros at the inputs have two causes: an output without its 1, or nodes that send before "
     "anything has arrived, as in sweep D. Look at the adjoint of the output itself."
@@ -651,8 +706,8 @@ find_fault.mistake("Not all sweeps are right: try one on a graph whose adjoints 
 find_fault.add_hints(
     "For each fault, draw the smallest graph on which it shows. Which adjoint is wrong there?",
     "`x + x` shows a lost contribution whatever the order of the nodes is: there is one sender.",
-    "For the order, a node that sends on has to be used twice, as y in y + y·y. The only node of "
-    "e that is used twice is b, an input, which sends nothing on.",
+    "For the order, two operations have to use a node that sends on, as y in y + y·y. The only "
+    "node of e that is used twice is b, an input, which sends nothing on.",
 )
 
 
@@ -668,7 +723,9 @@ def count_paths(source, order):
     """Return the number of paths from `source` to the last node of `order`.
 
     `order` lists operands first. A node used twice by one operation counts twice. From a node to
-    itself leads one path, the one without edges; from a node that is not in `order`, none.
+    itself leads one path, the one without edges; from a node that is not in `order`, none. The
+    number is an int, and exact: one input has 3^40 paths. A sweep that starts with 1.0 has no room
+    for all digits, so yours cannot be used as it is.
 
     Examples
     --------
@@ -725,7 +782,7 @@ _WHOLE_NUMBER = (
 )
 
 
-@count_paths.method(_WHOLE_NUMBER)
+@count_paths.method(_WHOLE_NUMBER, wrong=True)
 def _exactly(call):
     return isinstance(call.value, Integral) and call.value == count_paths.reference(*call.given)
 
@@ -734,6 +791,9 @@ count_paths.mistake("Paths are lost where they meet. Does a count get `=` where 
     wrong.counts_overwritten
 )
 count_paths.mistake(_WHOLE_NUMBER)(wrong.rounded)
+count_paths.mistake(
+    "That counts the paths from all inputs, each of which starts with 1. Only the source has 1."
+)(wrong.every_input_counts)
 count_paths.mistake("That is the number of edges in the graph.")(wrong.edges)
 count_paths.mistake("That is the number of nodes in the graph.")(wrong.nodes)
 count_paths.mistake("That is the number of edges out of the source. Follow them to the output.")(
@@ -824,6 +884,24 @@ def _leaf(value, grad=None):
 @separate_gradients.method("Let PyTorch sweep: call `backward()` once for each function.")
 def _one_sweep_each(call):
     return call.calls_of("run_backward") == len(call.given[0])
+
+
+@separate_gradients.method(
+    "`torch.autograd.grad` adds nothing to `.grad`, so there is nothing to clear. Here it is to be "
+    "`backward()`, as in most programs."
+)
+def _by_backward(call):
+    import torch
+
+    return call.calls_of(torch.autograd.backward) == len(call.given[0])
+
+
+@separate_gradients.method(
+    "The list holds tensors, where floats are asked for: take each number out with `.item()`.",
+    wrong=True,
+)
+def _floats(call):
+    return all(isinstance(one, Real) for one in call.value)
 
 
 separate_gradients.mistake(
