@@ -25,17 +25,28 @@ All that PyTorch does not promise to keep is in `torch_internals`.
 """
 
 from .coloring import Coloring, color, verify_coloring
+from .coloring_jacobian import JacobianColoring, color_jacobian
+from .constrained import ConstrainedProblem, prepare_constrained
 from .hessian import PreparedHessian, prepare_hessian, sparse_hessian
-from .pattern import TooDense, as_pattern, hessian_pattern
+from .jacobian import PreparedJacobian, prepare_jacobian, sparse_jacobian
+from .pattern import TooDense, as_pattern, hessian_pattern, jacobian_pattern
 
 __all__ = [
     "Coloring",
+    "ConstrainedProblem",
+    "JacobianColoring",
     "PreparedHessian",
+    "PreparedJacobian",
     "TooDense",
     "as_pattern",
     "color",
+    "color_jacobian",
     "hessian_pattern",
+    "jacobian_pattern",
+    "prepare_constrained",
     "prepare_hessian",
+    "prepare_jacobian",
     "sparse_hessian",
+    "sparse_jacobian",
     "verify_coloring",
 ]

@@ -58,7 +58,7 @@ class Products:
         self._batch: Callable | None = None
         self._seeds: Tensor | None = None
         self._width = 1
-        self._compressed = torch.zeros((count, codomain.n), **domain.like)
+        self._compressed = torch.zeros((count, codomain.n), **problem.variables.like)
 
     @cached_property
     def _primal(self) -> Callable:
@@ -94,14 +94,16 @@ class Products:
 
     def product(self, residuals: Sequence[Tensor], vector: Tensor) -> Tensor:
         """Return the matrix times a vector, at the x to which the residuals belong."""
-        result = torch.empty(self.codomain.n, **self.domain.like)
+        result = torch.empty(self.codomain.n, **self.problem.variables.like)
         self._run(self._tangent, residuals, vector, result)
         return result
 
     def one_by_one(self, residuals: Sequence[Tensor], colors: range, results: Tensor) -> None:
         """Compute the products of some colours, each into a row of a tensor."""
         for color, result in zip(colors, results, strict=True):
-            self._run(self._tangent, residuals, (self.colors == color).to(result.dtype), result)
+            self._run(
+                self._tangent, residuals, (self.colors == color).to(self.domain.dtype), result
+            )
 
     def compress(self, residuals: Sequence[Tensor]) -> Tensor:
         """Compute all products, one row for each colour; the memory is used again next time."""
@@ -111,7 +113,7 @@ class Products:
             for first in range(0, len(self._compressed), self._width):
                 chosen = slice(first, first + self._width)
                 self._run(self._batch, residuals, self._seeds[chosen], self._compressed[chosen])
-        return self._compressed
+        return self._compressed[: self.count]
 
     def prepare_batches(self, x: Any) -> None:
         """Record the tangent part for several directions at once, where that is faster."""
@@ -130,7 +132,7 @@ class Products:
         except (RuntimeError, NotImplementedError):  # vmap cannot do it: one by one, then
             return
         self._batch, self._seeds, self._width = self._program(recording), seeds, width
-        self._compressed = torch.zeros((len(seeds), self.codomain.n), **self.domain.like)
+        self._compressed = torch.zeros((len(seeds), self.codomain.n), **self.problem.variables.like)
 
     def _run(self, program: Callable, residuals, directions: Tensor, results: Tensor) -> None:
         with torch.no_grad():
