@@ -303,10 +303,12 @@ class PreparedHessian(Prepared):
         >>> value, gradient, hessian.toarray().tolist()
         (9.0, array([ 3., 12.]), [[6.0, 0.0], [0.0, 12.0]])
         """
+        if self._products.strategy is not None:
+            return *self.value_and_gradient(x, args), self(x, args)
         with ordinary_mode():
             residuals, first = self._products.residuals_and_first(x, args)
             value, gradient = self._finish(x, first)
-            entries = self._recover([self._products.compress(residuals)])
+            entries = self._recover([self._products.all_of_them(residuals)])
             hessian = self._matrix(entries)
         return value, self._problem.variables.tree(gradient), hessian
 
@@ -371,7 +373,7 @@ class PreparedHessian(Prepared):
         return self._program(merged(self._recorded.first, self._recorded.aux))
 
     def _entries(self, x: Any, args: tuple | None) -> Tensor:
-        return self._recover([self._products.compress(self._products.residuals(x, args))])
+        return self._recover([self._products.compress(x, args)])
 
     def _full(self, x: Any, args: tuple | None) -> sp.csr_array:
         matrix = super()._full(x, args)

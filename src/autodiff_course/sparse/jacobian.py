@@ -59,8 +59,8 @@ def sparse_jacobian(
     >>> from autodiff_course.sparse import sparse_jacobian
     >>> x = torch.tensor([1.0, 2.0, 3.0])
     >>> print(sparse_jacobian(lambda x: x[1:] * x[:-1] ** 2, x).toarray())
-    [[4. 1. 0.]
-     [0. 12. 4.]]
+    [[ 4.  1.  0.]
+     [ 0. 12.  4.]]
     """
     with ordinary_mode():
         problem = VectorFunction(f, Variables(x), Arguments(args))
@@ -240,8 +240,8 @@ class PreparedJacobian(Prepared):
             side, *others = self._sides
             residuals, first = side.residuals_and_first(x, args)
             value, _ = self._finish(x, first)
-            parts = [side.compress(residuals)]
-            parts += [other.compress(other.residuals(x, args)) for other in others]
+            parts = [side.all_of_them(residuals)]
+            parts += [other.compress(x, args) for other in others]
             return value, self._matrix(self._recover(parts))
 
     def product(self, x: Any, vector: Any, args: tuple | None = None) -> Any:
@@ -301,7 +301,7 @@ class PreparedJacobian(Prepared):
         return found.cpu().numpy() if isinstance(vector, np.ndarray) else found
 
     def _entries(self, x: Any, args: tuple | None) -> Tensor:
-        parts = [side.compress(side.residuals(x, args)) for side in self._sides]
+        parts = [side.compress(x, args) for side in self._sides]
         return self._recover(parts).to(self._problem.variables.dtype)
 
     def _record_sides(self, x: Any) -> None:

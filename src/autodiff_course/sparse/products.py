@@ -58,6 +58,8 @@ class Products:
         self._batch: Callable | None = None
         self._seeds: Tensor | None = None
         self._width = 1
+        #: Computes the products in another way, from x and the arguments.
+        self.strategy: Callable[[Any, tuple | None], Tensor] | None = None
         self._compressed = torch.zeros((count, codomain.n), **problem.variables.like)
 
     @cached_property
@@ -105,8 +107,17 @@ class Products:
                 self._tangent, residuals, (self.colors == color).to(self.domain.dtype), result
             )
 
-    def compress(self, residuals: Sequence[Tensor]) -> Tensor:
-        """Compute all products, one row for each colour; the memory is used again next time."""
+    def compress(self, x: Any, args: tuple | None) -> Tensor:
+        """Compute all products at x, one row for each colour, by whoever is to compute them.
+
+        The memory is used again next time.
+        """
+        if self.strategy is not None:
+            return self.strategy(x, args)
+        return self.all_of_them(self.residuals(x, args))
+
+    def all_of_them(self, residuals: Sequence[Tensor]) -> Tensor:
+        """Compute all products in this process."""
         if self._batch is None:
             self.one_by_one(residuals, range(self.count), self._compressed)
         else:
