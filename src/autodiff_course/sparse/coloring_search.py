@@ -76,7 +76,10 @@ def _search_acyclic(indptr, indices, orders, refine) -> tuple[Found, int]:
     best = None
     spent = 0
     for place, order in enumerate(orders or ORDERS):
-        if best and (best.count <= bound or (not orders and place >= ALWAYS and spent > budget_for(len(indices)))):
+        if best and (
+            best.count <= bound
+            or (not orders and place >= ALWAYS and spent > budget_for(len(indices)))
+        ):
             break
         spent += 10 * len(indices)
         colors, count = greedy_acyclic(indptr, indices, vertex_order(order, indptr, indices))

@@ -125,8 +125,9 @@ def prepare_hessian(
         Whether to compare one product with differences of the gradient, see
         `PreparedHessian.check`.
     compile : bool
-        Whether to pass the recorded product through `torch.compile`. Takes seconds, and may be
-        faster or slower afterwards: measure.
+        Whether to pass the computation through `torch.compile`, as one graph for at most 16
+        colours. Takes seconds, or minutes for many operations. Where no C++ compiler is found, a
+        warning is given, and the products are computed as without.
     max_entries : int
         The most entries a pattern may have.
 
@@ -185,7 +186,7 @@ def prepare_hessian(
         problem = Objective(f, Variables(x), Arguments(args), has_aux)
         options = {"triangle": triangle, "max_entries": max_entries, "compile": compile}
         prepared = _prepare(problem, x, pattern, method, output, **options)
-        prepared._products.prepare_batches(x)
+        prepared._products.prepare(x)
     if check:
         prepared.check(x)
     return prepared

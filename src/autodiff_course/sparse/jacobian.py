@@ -152,7 +152,7 @@ def prepare_jacobian(
         problem = VectorFunction(f, Variables(x), Arguments(args), has_aux)
         prepared = _prepare(problem, x, pattern, direction, output, max_entries, compile)
         for side in prepared._sides:
-            side.prepare_batches(x)
+            side.prepare(x)
     if check:
         prepared.check(x)
     return prepared
