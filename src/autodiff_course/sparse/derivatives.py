@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
+from .local import Guards, freeze
 from .optimise import optimise
 from .record import Recording, record
 from .torch_internals import (
@@ -44,16 +45,35 @@ class Function:
     arguments : Arguments
     has_aux : bool
         Whether f returns a pair, of which only the first is differentiated.
+    local : bool
+        Whether to freeze what is compared, see `freeze`.
     """
 
     name: str
     orders: str
 
-    def __init__(self, f: Callable, variables: Variables, arguments: Arguments, has_aux=False):
+    def __init__(
+        self,
+        f: Callable,
+        variables: Variables,
+        arguments: Arguments,
+        has_aux: bool = False,
+        local: bool = False,
+    ):
         if not callable(f):
             raise TypeError(f"f: expected a function, got {type(f).__name__}")
         self.f, self.variables, self.arguments, self.has_aux = f, variables, arguments, has_aux
         self._aux: tuple[list[Any], Any] = ([], None)
+        #: Where comparisons are frozen, see `local`, what tells that they came out otherwise.
+        self.guards: list[Guards] = []
+        self.local = local
+
+    def inputs(self, x: Any, args: tuple | None) -> list[Tensor]:
+        """Return the tensors of x and of the arguments, after checking them."""
+        tensors = [*self.variables.leaves(x), *self.arguments.tensors(args)]
+        for guards in self.guards:
+            guards.check(tensors)
+        return tensors
 
     def value(self, leaves: Sequence[Tensor], tensors: Sequence[Tensor]) -> Tensor:
         """Run f, and check what it returns."""
@@ -291,7 +311,12 @@ def record_product(
         counts[:] = len(first.tensors), len(first.aux)
         return [*first.tensors, *first.aux, *product]
 
-    recording = optimise(record(flat, [*leaves, *tensors, *direction]))
+    inputs = [*leaves, *tensors, *direction]
+    recording = record(flat, inputs)
+    if problem.local:
+        recording, guards = freeze(recording, inputs, ends[1])
+        problem.guards.append(guards)
+    recording = optimise(recording)
     a, b = counts[0], sum(counts)
     parts = (recording.outputs[:a], recording.outputs[a:b], recording.outputs[b:])
     return Recorded(*(recording._replace(outputs=outputs).pruned() for outputs in parts))

@@ -91,6 +91,7 @@ def prepare_hessian(
     output: str = "scipy",
     triangle: str = "full",
     has_aux: bool = False,
+    local: bool = False,
     check: bool = True,
     compile: bool = False,
     max_entries: int = MAX_ENTRIES,
@@ -121,6 +122,11 @@ def prepare_hessian(
         Whether to return all entries, or those with row >= column, as interior-point solvers want.
     has_aux : bool
         Whether f returns a pair (value, aux): the second is passed on by `value` and its like.
+    local : bool
+        Whether the pattern need only hold near the x given. LOUDLY: it is then not the pattern of
+        all x. What f compares or rounds, and each index, is taken as it comes out at this x and
+        these args, so masks are constants, and shapes may depend on them, as in a list of
+        neighbours. Where one comes out otherwise later, the call raises a ValueError; prepare anew.
     check : bool
         Whether to compare one product with differences of the gradient, see
         `PreparedHessian.check`.
@@ -183,7 +189,7 @@ def prepare_hessian(
     2998
     """
     with ordinary_mode():
-        problem = Objective(f, Variables(x), Arguments(args), has_aux)
+        problem = Objective(f, Variables(x), Arguments(args), has_aux, local)
         options = {"triangle": triangle, "max_entries": max_entries, "compile": compile}
         prepared = _prepare(problem, x, pattern, method, output, **options)
         prepared._products.prepare(x)

@@ -79,6 +79,7 @@ def prepare_jacobian(
     direction: str = "best",
     output: str = "scipy",
     has_aux: bool = False,
+    local: bool = False,
     check: bool = True,
     compile: bool = False,
     max_entries: int = MAX_ENTRIES,
@@ -91,7 +92,7 @@ def prepare_jacobian(
         ``f(x, *args)`` returns a tensor of m real numbers, of any shape, computed with PyTorch
         operations that have a derivative. What f uses besides its arguments must not change
         afterwards.
-    x, args, output, has_aux, compile, max_entries
+    x, args, output, has_aux, local, compile, max_entries
         As for `prepare_hessian`.
     pattern : sparse or dense matrix, shape (m, n), optional
         The entries that can be non-zero, where they are known; else they are found with
@@ -149,7 +150,7 @@ def prepare_jacobian(
     1998
     """
     with ordinary_mode():
-        problem = VectorFunction(f, Variables(x), Arguments(args), has_aux)
+        problem = VectorFunction(f, Variables(x), Arguments(args), has_aux, local)
         prepared = _prepare(problem, x, pattern, direction, output, max_entries, compile)
         for side in prepared._sides:
             side.prepare(x)

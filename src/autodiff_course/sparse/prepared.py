@@ -127,9 +127,9 @@ class Prepared:
         return compile_recording(recording._replace(inputs=recording.inputs[:given]))
 
     def _first(self, program, x: Any, args: tuple | None) -> tuple:
-        leaves = self._problem.variables.leaves(x)
+        inputs = self._problem.inputs(x, args)
         with torch.no_grad():
-            return program(*leaves, *self._problem.arguments.tensors(args))
+            return program(*inputs)
 
     def _finish(self, x: Any, found: tuple) -> tuple:
         """Return first results in the form of x, with those of f itself in front."""

@@ -87,15 +87,15 @@ class Products:
 
     def residuals(self, x: Any, args: tuple | None) -> tuple[Tensor, ...]:
         """Compute what all products at x share."""
-        leaves = self.problem.variables.leaves(x)
+        inputs = self.problem.inputs(x, args)
         with torch.no_grad():
-            return self._primal(*leaves, *self.problem.arguments.tensors(args))
+            return self._primal(*inputs)
 
     def residuals_and_first(self, x: Any, args: tuple | None) -> tuple[tuple, tuple]:
         """Compute what all products at x share, and what was recorded besides."""
-        leaves = self.problem.variables.leaves(x)
+        inputs = self.problem.inputs(x, args)
         with torch.no_grad():
-            found = self._primal_and_first(*leaves, *self.problem.arguments.tensors(args))
+            found = self._primal_and_first(*inputs)
         count = len(self._split[0].outputs)
         return found[:count], found[count:]
 
@@ -120,11 +120,9 @@ class Products:
         if self.strategy is not None:
             return self.strategy(x, args)
         if self._whole is not None:
-            leaves = self.problem.variables.leaves(x)
+            inputs = self.problem.inputs(x, args)
             with torch.no_grad():
-                found = self._whole(
-                    [*leaves, *self.problem.arguments.tensors(args)], list(self._seeds)
-                )
+                found = self._whole(inputs, list(self._seeds))
             return found.view(self.count, self.codomain.n)
         return self.all_of_them(self.residuals(x, args))
 
