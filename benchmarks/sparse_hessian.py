@@ -9,8 +9,8 @@ that is kept on disk are not counted. Then, for the size asked for: `first` is t
 function to the first Hessian in CSR (or dense), `each` the shortest time of a further one,
 `gradients` is `each` in units of the shortest time of a gradient of the same library, and `peak`
 the most memory that the process has had, libraries included. On a machine that others use as well,
-`--clock processor` counts the seconds of this process only, in all its threads. Peers that are not installed are
-left out: pip install jax asdex casadi.
+`--clock processor` counts the seconds of this process only, in all its threads. Peers that are not
+installed are left out: pip install jax asdex casadi.
 """
 
 import argparse

@@ -16,8 +16,9 @@ import torch
 from scipy.optimize import NonlinearConstraint
 from torch import Tensor
 
-from .hessian import PreparedHessian, prepare_hessian
+from .hessian import prepare_hessian
 from .jacobian import PreparedJacobian, prepare_jacobian
+from .prepared_hessian import PreparedHessian
 from .solvers import scipy_functions
 from .variables import Variables
 

@@ -16,7 +16,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from .hessian import PreparedHessian
+from .prepared_hessian import PreparedHessian
 from .products import Products
 
 if dist.is_available():

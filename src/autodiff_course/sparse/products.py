@@ -122,7 +122,7 @@ class Products:
         if self._whole is not None:
             inputs = self.problem.inputs(x, args)
             with torch.no_grad():
-                found = self._whole(inputs, list(self._seeds))
+                found = self._whole(inputs, self._directions_apart)
             return found.view(self.count, self.codomain.n)
         return self.all_of_them(self.residuals(x, args))
 
@@ -157,7 +157,7 @@ class Products:
             rows = [tangent(*residuals, *self.domain.split(seed)) for seed in seeds]
             return torch.cat([part.reshape(-1) for row in rows for part in row])
 
-        self._seeds = self._directions(self.count)
+        self._directions_apart = list(self._directions(self.count))
         self._whole = torch.compile(whole, dynamic=False)
         try:
             self.compress(x, None)

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from .coloring import Coloring
 from .derivatives import Objective, Recorded
-from .hessian import PreparedHessian
+from .prepared_hessian import PreparedHessian
 from .record import Form, Node, Recording
 from .torch_internals import ordinary_mode
 from .variables import Arguments, Variables

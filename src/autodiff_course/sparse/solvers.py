@@ -9,7 +9,7 @@ import numpy as np
 from .prepared import check_options
 
 if TYPE_CHECKING:
-    from .hessian import PreparedHessian
+    from .prepared_hessian import PreparedHessian
 
 __all__ = ["scipy_functions"]
 
