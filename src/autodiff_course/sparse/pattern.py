@@ -160,6 +160,9 @@ def gradient_pattern(first: Recording, problem: Function, max_entries: int) -> s
     # The two halves are found on different ways, and each may hold entries that are always zero.
     symmetric = sp.csr_array(matrix + matrix.T)
     symmetric.sort_indices()
+    if max(symmetric.nnz, symmetric.shape[0]) < 2**31:  # half the memory, where SciPy chose more
+        indices, indptr = (a.astype(np.int32) for a in (symmetric.indices, symmetric.indptr))
+        symmetric.indices, symmetric.indptr = indices, indptr
     return symmetric
 
 

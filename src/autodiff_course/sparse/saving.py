@@ -116,7 +116,7 @@ def load_hessian(
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     save_hessian(prepare_hessian(f, x), f"{folder}/hessian.pt")
     ...     load_hessian(f"{folder}/hessian.pt", f, x)
-    PreparedHessian(n=4, nnz=9, products=3, method='star')
+    PreparedHessian(n=4, nnz=9, products=2, method='star')
     """
     stored = torch.load(path, weights_only=True)
     text = json.loads(stored["text"]) if isinstance(stored, dict) and "text" in stored else {}
