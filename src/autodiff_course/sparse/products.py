@@ -81,6 +81,10 @@ class Products:
         """The program for one direction; not needed where they are taken several at a time."""
         return self._program(self._split[1])
 
+    @cached_property
+    def _seed(self) -> Tensor:
+        return torch.empty(self.domain.n, **self.domain.like)
+
     def _program(self, recording: Recording) -> Callable:
         program = compile_recording(recording)
         return torch.compile(program) if self._compile else program
@@ -108,9 +112,8 @@ class Products:
     def one_by_one(self, residuals: Sequence[Tensor], colors: range, results: Tensor) -> None:
         """Compute the products of some colours, each into a row of a tensor."""
         for color, result in zip(colors, results, strict=True):
-            self._run(
-                self._tangent, residuals, (self.colors == color).to(self.domain.dtype), result
-            )
+            torch.eq(self.colors, color, out=self._seed)
+            self._run(self._tangent, residuals, self._seed, result)
 
     def compress(self, x: Any, args: tuple | None) -> Tensor:
         """Compute all products at x, one row for each colour, by whoever is to compute them.
