@@ -237,8 +237,10 @@ class PreparedJacobian(Prepared):
         >>> value, jacobian.toarray().tolist()
         (array([1., 8.]), [[3.0, 0.0], [0.0, 12.0]])
         """
+        side, *others = self._sides
+        if not side.shares_primal:
+            return self.value(x, args), self(x, args)
         with ordinary_mode():
-            side, *others = self._sides
             residuals, first = side.residuals_and_first(x, args)
             value, _ = self._finish(x, first)
             parts = [side.all_of_them(residuals)]

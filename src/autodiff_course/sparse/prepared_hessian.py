@@ -110,7 +110,7 @@ class PreparedHessian(Prepared):
         >>> value, gradient, hessian.toarray().tolist()
         (9.0, array([ 3., 12.]), [[6.0, 0.0], [0.0, 12.0]])
         """
-        if self._products.strategy is not None:
+        if not self._products.shares_primal:
             return *self.value_and_gradient(x, args), self(x, args)
         with ordinary_mode():
             residuals, first = self._products.residuals_and_first(x, args)

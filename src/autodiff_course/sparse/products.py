@@ -89,6 +89,11 @@ class Products:
         program = compile_recording(recording)
         return torch.compile(program) if self._compile else program
 
+    @property
+    def shares_primal(self) -> bool:
+        """Whether the primal part is run by itself, so that something else can share it."""
+        return self.strategy is None and self._whole is None
+
     def residuals(self, x: Any, args: tuple | None) -> tuple[Tensor, ...]:
         """Compute what all products at x share."""
         inputs = self.problem.inputs(x, args)
