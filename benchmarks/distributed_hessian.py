@@ -3,8 +3,9 @@
     torchrun --standalone --nproc-per-node 2 benchmarks/distributed_hessian.py --grid 300
 
 On several machines, start it on each with torchrun's --nnodes and --rdzv-endpoint. Without torchrun
-it is a group of one rank. The function is the area of a surface over a grid, as in notebook 09. All
-ranks compute the Hessian once alone and once together; both must be equal bit for bit.
+it is a group of one rank. The function is the area of a surface over a grid, as in notebook 09, or,
+with `--function winding`, one with much work for each variable. All ranks compute the Hessian once
+alone and once together; both must be equal bit for bit.
 """
 
 import argparse
@@ -25,6 +26,18 @@ def area(z):
     p, q = sheet.diff(dim=0) / h, sheet.diff(dim=1) / h
     steep = (p[:, 1:] ** 2 + p[:, :-1] ** 2 + q[1:] ** 2 + q[:-1] ** 2) / 2
     return h**2 * torch.sqrt(1 + steep).sum()
+
+
+def winding(z, steps=40):
+    """Do much work for each variable: what one rank saves outweighs what all of them exchange."""
+    y = z
+    for _ in range(steps):
+        y = torch.sin(y) + 0.1 * z * torch.exp(-y * y)
+    beside = (y[1:] * y[:-1]).sum() + (y[:, 1:] * y[:, :-1]).sum()
+    return beside + (y[1:, 1:] * y[:-1, :-1]).sum() + (y[1:, :-1] * y[:-1, 1:]).sum()
+
+
+FUNCTIONS = {"area": area, "winding": winding}
 
 
 def start_group(device):
@@ -51,6 +64,7 @@ def shortest(function, x, repeats):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--grid", type=int, default=300, help="grid points in each direction")
+    parser.add_argument("--function", choices=FUNCTIONS, default="area")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     options = parser.parse_args()
@@ -60,7 +74,7 @@ def main():
     random = torch.Generator().manual_seed(0)
     x = torch.rand(k, k, generator=random, dtype=torch.float64).to(device)
 
-    alone = prepare_hessian(area, x)
+    alone = prepare_hessian(FUNCTIONS[options.function], x)
     together = distribute(alone)
     for turn in range(ranks):  # the others wait, so that it has the machine to itself
         if turn == dist.get_rank():

@@ -1117,7 +1117,7 @@ class Program:
     shapes : list of tuple
         Of the tensors of x.
     function : callable
-        From the list of tensors of x to one number.
+        From the list of tensors of x to a tensor.
     """
 
     names: list[str]
@@ -1125,6 +1125,10 @@ class Program:
     function: Callable[[list[Tensor]], Tensor]
 
     def __call__(self, x: Any) -> Tensor:
+        """Run it, and add up the numbers that it returns."""
+        return self.vector(x).sum()
+
+    def vector(self, x: Any) -> Tensor:
         """Run it."""
         return self.function(list(x.values()) if isinstance(x, dict) else list(x))
 
@@ -1141,7 +1145,7 @@ class Program:
         """Put operations together until so many fit each other."""
         r = random.Random(seed)
         shapes = [r.choice(SHAPES) for _ in range(r.choice([1, 1, 1, 2]))]
-        program = cls([], shapes, lambda x: x[0].sum())
+        program = cls([], shapes, lambda x: x[0])
         (example,) = program.points(1, seed)
         results, made = list(example), []
         wanted = r.choice([1, 1, 2, 3, 4, 5]) if steps is None else steps
@@ -1160,7 +1164,7 @@ class Program:
             for step in made:
                 results.append(step.run(results))
             y = results[-1]
-            return last(y * results[0] if joined else y).sum()
+            return last(y * results[0] if joined else y)
 
         return cls([step.name for step in made], shapes, function)
 

@@ -256,7 +256,7 @@ def test_solvers_take_the_result():
 def test_the_recorded_product_can_be_compiled(n, monkeypatch):
     compiled = []
 
-    def stand_in(module):  # the real one takes many seconds, and needs a C++ compiler
+    def stand_in(module, **options):  # the real one takes many seconds, and needs a C++ compiler
         compiled.append(module)
         return module
 
@@ -265,6 +265,20 @@ def test_the_recorded_product_can_be_compiled(n, monkeypatch):
     found = prepare_hessian(rosenbrock, x, compile=True)(x)
     assert compiled
     assert abs(found - sparse_hessian(rosenbrock, x)).max() < 1e-9
+
+
+def test_without_a_compiler_a_warning_is_given_and_the_result_is_right(monkeypatch):
+    def stand_in(module, **options):
+        def fail(*args):
+            raise RuntimeError("No working C++ compiler found")
+
+        return fail
+
+    monkeypatch.setattr(torch, "compile", stand_in)
+    (x,) = points(1, 10)
+    with pytest.warns(UserWarning, match=r"torch.compile failed.*No working C\+\+ compiler"):
+        prepared = prepare_hessian(rosenbrock, x, compile=True)
+    assert abs(prepared(x) - sparse_hessian(rosenbrock, x)).max() == 0
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

@@ -1,4 +1,4 @@
-"""Hessians of which most entries are zero: find which, and compute only the others.
+"""Hessians and Jacobians of which most entries are zero: find which, and compute only the others.
 
 The data flows through the files in this order:
 
@@ -18,24 +18,46 @@ The data flows through the files in this order:
     second needs of the first are *residuals*; the products are the *compressed* Hessian;
 `decompression`
     reads the entries off the compressed Hessian, or finds them by *substitution*;
-`hessian`
-    is what a caller sees of all this, and `checking` compares it with differences of gradients.
+`hessian`, `jacobian`
+    are what a caller sees of all this, with what they share in `prepared`; `checking` compares them
+    with differences of gradients, or of values;
+`solvers`, `constrained`
+    hand them to solvers of optimisation problems, `saving` keeps them in files, and `distributed`
+    shares the products among processes.
+
+A Jacobian takes the same way as a Hessian: what is recorded is the function instead of its
+gradient, and its pattern with its transpose is coloured (`coloring_jacobian`). With ``local=True``
+what a function compares is frozen as it comes out at one x (`local`).
 
 All that PyTorch does not promise to keep is in `torch_internals`.
 """
 
 from .coloring import Coloring, color, verify_coloring
+from .coloring_jacobian import JacobianColoring, color_jacobian
+from .constrained import ConstrainedProblem, prepare_constrained
 from .hessian import PreparedHessian, prepare_hessian, sparse_hessian
-from .pattern import TooDense, as_pattern, hessian_pattern
+from .jacobian import PreparedJacobian, prepare_jacobian, sparse_jacobian
+from .pattern import TooDense, as_pattern, hessian_pattern, jacobian_pattern
+from .saving import load_hessian, save_hessian
 
 __all__ = [
     "Coloring",
+    "ConstrainedProblem",
+    "JacobianColoring",
     "PreparedHessian",
+    "PreparedJacobian",
     "TooDense",
     "as_pattern",
     "color",
+    "color_jacobian",
     "hessian_pattern",
+    "jacobian_pattern",
+    "load_hessian",
+    "prepare_constrained",
     "prepare_hessian",
+    "prepare_jacobian",
+    "save_hessian",
     "sparse_hessian",
+    "sparse_jacobian",
     "verify_coloring",
 ]

@@ -1,4 +1,7 @@
-"""Compare a Hessian with what is known of it without any recording: differences of the gradient."""
+"""Compare a matrix with what is known of it without any recording.
+
+A Hessian is compared with differences of the gradient, a Jacobian with those of the function.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,10 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
-from .derivatives import Objective
+from .derivatives import Function
 from .torch_internals import outside_this_package
 
-__all__ = ["check_hessian"]
+__all__ = ["check_derivative"]
 
 ASIDE = 0.01  # how far from x, relative to 1 + |x|
 # A longer step, if the first one disagrees: f may be less accurate than x, as in float32 inside.
@@ -25,10 +28,10 @@ LEFT_OVER = {torch.float64: 2e-8, torch.float32: 2e-3}
 CAUTION = 20.0  # an error estimate may be too small by this factor
 
 
-def check_hessian(
-    problem: Objective, hessian: Callable[[Any], sp.csr_array], x: Any, args: tuple | None
+def check_derivative(
+    problem: Function, matrix_at: Callable[[Any], sp.csr_array], x: Any, args: tuple | None
 ) -> None:
-    """Raise an error if a Hessian does not agree with differences of the gradient.
+    """Raise an error if a matrix does not agree with differences.
 
     Parameters
     ----------
@@ -40,12 +43,12 @@ def check_hessian(
     """
     direction, aside = np.random.default_rng(0).uniform(-1, 1, (2, problem.variables.n))
     steps = STEPS[problem.variables.dtype]
-    for size in (ASIDE, 0.0):
+    for size in (0.0,) if problem.local else (ASIDE, 0.0):  # a local pattern is that of x alone
         near = _moved(problem, problem.variables.leaves(x), size * aside)
         true, error = _difference(problem, near, direction, args, steps[0])
         if np.isfinite(true).any():
             break
-    matrix = hessian(problem.variables.tree(near))
+    matrix = matrix_at(problem.variables.tree(near))
     found, sizes = matrix @ direction, abs(matrix) @ abs(direction)
     for step in steps:
         if step != steps[0]:
@@ -60,33 +63,37 @@ def check_hessian(
         if excess[worst] <= 0:
             return
     eager = _product(problem, near, direction, args)
-    _complain(worst, found, true, np.max(abs(found - eager)[seen]) <= tolerance)
+    _complain(problem, worst, found, true, np.max(abs(found - eager)[seen]) <= tolerance)
 
 
-def _complain(worst: int, found: np.ndarray, true: np.ndarray, autograd_agrees: bool) -> None:
-    numbers = f"component {worst} of H v is {found[worst]:.6g}"
+def _complain(problem: Function, worst: int, found, true, autograd_agrees: bool) -> None:
+    letter = problem.name[0]
+    numbers = f"component {worst} of {letter} v is {found[worst]:.6g}"
     if autograd_agrees:
+        kinds = "second derivative of f is not the derivative of its first"
+        if problem.name == "Jacobian":
+            kinds = "derivative of f is not that of its values"
         warnings.warn(
-            f"PyTorch's second derivative of f is not the derivative of its first: {numbers}, and "
-            f"differences of the gradient give {true[worst]:.6g}. Does f detach a tensor, or does "
-            "it use a custom function or an operation that is wrong in the second order?",
+            f"PyTorch's {kinds}: {numbers}, and differences of the {problem.orders} give "
+            f"{true[worst]:.6g}. Does f detach a tensor, or does it use a custom function or an "
+            "operation that is wrong in this order?",
             stacklevel=outside_this_package(),
         )
         return
     raise ValueError(
-        f"the Hessian found does not agree with differences of the gradient: {numbers} instead of "
-        f"{true[worst]:.6g}. Either the pattern lacks entries, or f does not compute the same each "
-        "time"
+        f"the {problem.name} found does not agree with differences of the {problem.orders}: "
+        f"{numbers} instead of {true[worst]:.6g}. Either the pattern lacks entries, or f does not "
+        "compute the same each time"
     )
 
 
-def _moved(problem: Objective, leaves: list[Tensor], move: np.ndarray) -> list[Tensor]:
+def _moved(problem: Function, leaves: list[Tensor], move: np.ndarray) -> list[Tensor]:
     """Return x moved by a multiple of 1 + |x|."""
     moves = problem.variables.split(_tensor(problem, move))
     return [leaf + move * (1 + leaf.abs()) for leaf, move in zip(leaves, moves, strict=True)]
 
 
-def _tensor(problem: Objective, numbers: np.ndarray) -> Tensor:
+def _tensor(problem: Function, numbers: np.ndarray) -> Tensor:
     return torch.from_numpy(numbers).to(problem.variables.device, problem.variables.dtype)
 
 
@@ -97,38 +104,38 @@ def _flat(tensors: list[Tensor]) -> np.ndarray:
 
 
 def _difference(
-    problem: Objective, leaves, direction, args, step: float
+    problem: Function, leaves, direction, args, step: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the Hessian times a direction by central differences, and an estimate of the error."""
+    """Return the matrix times a direction by central differences, and an estimate of the error."""
     tensors = problem.arguments.tensors(args)
     parts = problem.variables.split(_tensor(problem, direction))
 
-    def gradient(step: float) -> np.ndarray:
+    def at(step: float) -> np.ndarray:
         moved = [leaf + step * part for leaf, part in zip(leaves, parts, strict=True)]
-        return _flat(problem.gradient(moved, tensors))
+        return _flat(problem.differentiated(moved, tensors))
 
     scale = 1 + max(float(leaf.abs().max()) for leaf in leaves if leaf.numel())
     long, short = step * scale, step * scale / 2
-    ahead, behind = gradient(long), gradient(-long)
+    ahead, behind = at(long), at(-long)
     rough = (ahead - behind) / (2 * long)
-    fine = (gradient(short) - gradient(-short)) / (2 * short)
+    fine = (at(short) - at(-short)) / (2 * short)
     both = abs(np.stack([ahead, behind]))
     largest = np.max(both, where=np.isfinite(both), initial=0)
     rounding = torch.finfo(problem.variables.dtype).eps * largest / short
     return fine, CAUTION * (abs(fine - rough) + rounding)
 
 
-def _left_over(problem: Objective, leaves, args) -> float:
+def _left_over(problem: Function, leaves, args) -> float:
     """Return how large numbers may be that should be zero."""
     with torch.no_grad():
-        value = abs(float(problem.value(leaves, problem.arguments.tensors(args))))
+        values = problem.value(leaves, problem.arguments.tensors(args)).abs()
+    value = float(values.max()) if values.numel() else 0.0
     scale = 1 + max(float(leaf.abs().max()) for leaf in leaves if leaf.numel())
     unit = LEFT_OVER[problem.variables.dtype]
     return unit * value / scale**2 if np.isfinite(value) else 0.0
 
 
-def _product(problem: Objective, leaves, direction, args) -> np.ndarray:
-    """Return the Hessian times a direction as autograd computes it."""
+def _product(problem: Function, leaves, direction, args) -> np.ndarray:
+    """Return the matrix times a direction as autograd computes it."""
     parts = problem.variables.split(_tensor(problem, direction))
-    both = problem.gradient_and_product(leaves, problem.arguments.tensors(args), parts)
-    return _flat(both[len(leaves) :])
+    return _flat(problem.product(leaves, problem.arguments.tensors(args), parts))

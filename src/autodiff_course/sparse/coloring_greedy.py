@@ -17,8 +17,8 @@ def greedy_distance2(indptr, indices, order, apart, around):
     ----------
     indptr, indices : ndarray of int, shapes (n + 1,) and (entries,)
         The symmetric pattern in CSR form.
-    order : ndarray of int64, shape (n,)
-        Of the columns.
+    order : ndarray of int64
+        Of the columns; those that are not in it get no colour.
     apart : int
         So many at the beginning of the order get a colour of their own, and their rows do not
         count: what stands there is read from their columns, by symmetry.
@@ -31,7 +31,7 @@ def greedy_distance2(indptr, indices, order, apart, around):
     Returns
     -------
     colors : ndarray of int32, shape (n,)
-        -1 for a column without entries.
+        -1 for a column without entries, or not in the order.
     count : int
 
     Notes
@@ -49,7 +49,7 @@ def greedy_distance2(indptr, indices, order, apart, around):
     taken = np.full(n + 1, -1, np.int64)  # by colour: the last vertex that could not have it
     own = np.zeros(n, np.bool_)
     count = 0
-    for place in range(n):
+    for place in range(len(order)):
         v = order[place]
         if indptr[v] == indptr[v + 1]:
             continue

@@ -129,6 +129,14 @@ def _link(v, d, head, ahead, behind):
 
 
 @compiled
+def _shift(v, by, degree, head, ahead, behind):
+    """Move a vertex to the list of another degree."""
+    _unlink(v, degree[v], head, ahead, behind)
+    degree[v] += by
+    _link(v, degree[v], head, ahead, behind)
+
+
+@compiled
 def _smallest_last(indptr, indices, degrees):
     n = len(degrees)
     degree = degrees.copy()
@@ -148,9 +156,7 @@ def _smallest_last(indptr, indices, degrees):
         for e in range(indptr[v], indptr[v + 1]):
             w = indices[e]
             if degree[w] >= 0:
-                _unlink(w, degree[w], head, ahead, behind)
-                degree[w] -= 1
-                _link(w, degree[w], head, ahead, behind)
+                _shift(w, -1, degree, head, ahead, behind)
         least = max(least - 1, 0)
     return order
 
@@ -176,9 +182,7 @@ def _incidence_degree(indptr, indices, degrees):
         for e in range(indptr[v], indptr[v + 1]):
             w = indices[e]
             if met[w] >= 0:
-                _unlink(w, met[w], head, ahead, behind)
-                met[w] += 1
-                _link(w, met[w], head, ahead, behind)
+                _shift(w, 1, met, head, ahead, behind)
                 most = max(most, met[w])
     return order
 

@@ -23,8 +23,10 @@ from .recovery import substitution_order
 
 __all__ = ["Found", "search"]
 
-# Steps of a few nanoseconds, spent on what is not needed for a colouring but may improve it.
-BUDGET = 5e7
+# Steps of a few nanoseconds, spent on what is not needed for a colouring but may improve it: no
+# more of them for each entry than a few dozen Hessians cost, and some hundredths of a second.
+LEAST_BUDGET, MOST_BUDGET = 3e6, 5e7
+STEPS_PER_ENTRY = 60
 SWEEPS = 5
 ROUNDS = 50  # of the local search from reordered colours
 MOST_APART = 256  # so many rows at most get colours of their own
@@ -39,6 +41,11 @@ class Found:
     count: int
     kind: str
     order: str
+
+
+def budget_for(entries: int) -> float:
+    """Return how many steps may be spent on improving the colouring of a pattern."""
+    return min(MOST_BUDGET, max(LEAST_BUDGET, STEPS_PER_ENTRY * entries))
 
 
 def search(
@@ -69,7 +76,10 @@ def _search_acyclic(indptr, indices, orders, refine) -> tuple[Found, int]:
     best = None
     spent = 0
     for place, order in enumerate(orders or ORDERS):
-        if best and (best.count <= bound or (not orders and place >= ALWAYS and spent > BUDGET)):
+        if best and (
+            best.count <= bound
+            or (not orders and place >= ALWAYS and spent > budget_for(len(indices)))
+        ):
             break
         spent += 10 * len(indices)
         colors, count = greedy_acyclic(indptr, indices, vertex_order(order, indptr, indices))
@@ -107,13 +117,13 @@ class _DirectSearch:
         # Of the shortest rows, as many as one likes: the longest may be set apart.
         self.squares = np.cumsum(np.r_[0.0, np.sort(self.lengths).astype(float) ** 2])
         self.full = bool((has_diagonal(self.indptr, self.indices) | (self.lengths == 0)).all())
-        self.spent = 0.0
+        self.spent, self.budget = 0.0, budget_for(len(self.indices))
         self.best: Found | None = None
         self.starts: list[Found] = []
 
     def done(self) -> bool:
         """Whether nothing better exists, or the time for it is over."""
-        return self.best.count <= self.bound or self.spent > BUDGET
+        return self.best.count <= self.bound or self.spent > self.budget
 
     def try_orders(self, orders: Iterable[str] | None) -> None:
         """Colour greedily in each of the orders."""
@@ -211,7 +221,7 @@ class _DirectSearch:
         return self.best.count - 1 if self._large() else 2 * self.best.count + 10
 
     def _large(self) -> bool:
-        return self._star_cost() > BUDGET / 10
+        return self._star_cost() > MOST_BUDGET / 10
 
     def _star_cost(self) -> float:
         colors = self.best.count if self.best else 32
@@ -228,7 +238,7 @@ class _DirectSearch:
         return "star" in self.kinds and self.refine and self._affordable(0)
 
     def _affordable(self, apart: int) -> bool:
-        return self.spent + self._squares(apart) <= BUDGET
+        return self.spent + self._squares(apart) <= self.budget
 
 
 def _by_colors(colors: np.ndarray, random: np.random.Generator) -> np.ndarray:

@@ -1,34 +1,126 @@
-"""The gradient of a function and its Hessian-vector product, computed by PyTorch or recorded."""
+"""First and second derivatives of a function, computed by PyTorch or recorded.
+
+What is wanted as a matrix is the derivative of a vector by x: of the gradient, which gives the
+Hessian, or of the function itself, which gives the Jacobian. Both kinds of function know how to
+compute that vector (`differentiated`) and the matrix times a direction.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
+from .local import Guards, freeze
 from .optimise import optimise
 from .record import Recording, record
-from .torch_internals import custom_function, lacks_second_derivative
+from .torch_internals import (
+    custom_function,
+    lacks_second_derivative,
+    tree_flatten,
+    tree_unflatten,
+)
 from .variables import Arguments, Variables
 
-__all__ = ["Objective", "record_gradient", "record_product"]
+__all__ = ["Function", "Objective", "VectorFunction", "record_first", "record_product"]
 
 
-@dataclass(frozen=True)
-class Objective:
-    """A function to differentiate twice, with the form of its arguments."""
+class First(NamedTuple):
+    """What a function gives besides products: tensors, and the auxiliary ones among its results."""
 
-    f: Callable
-    variables: Variables
-    arguments: Arguments
+    tensors: list[Tensor]
+    aux: list[Tensor]
+
+
+class Function:
+    """A function to differentiate, with the form of its arguments.
+
+    Parameters
+    ----------
+    f : callable
+    variables : Variables
+    arguments : Arguments
+    has_aux : bool
+        Whether f returns a pair, of which only the first is differentiated.
+    local : bool
+        Whether to freeze what is compared, see `freeze`.
+    """
+
+    name: str
+    orders: str
+
+    def __init__(
+        self,
+        f: Callable,
+        variables: Variables,
+        arguments: Arguments,
+        has_aux: bool = False,
+        local: bool = False,
+    ):
+        if not callable(f):
+            raise TypeError(f"f: expected a function, got {type(f).__name__}")
+        self.f, self.variables, self.arguments, self.has_aux = f, variables, arguments, has_aux
+        self._aux: tuple[list[Any], Any] = ([], None)
+        #: Where comparisons are frozen, see `local`, what tells that they came out otherwise.
+        self.guards: list[Guards] = []
+        self.local = local
+
+    def inputs(self, x: Any, args: tuple | None) -> list[Tensor]:
+        """Return the tensors of x and of the arguments, after checking them."""
+        tensors = [*self.variables.leaves(x), *self.arguments.tensors(args)]
+        for guards in self.guards:
+            guards.check(tensors)
+        return tensors
 
     def value(self, leaves: Sequence[Tensor], tensors: Sequence[Tensor]) -> Tensor:
-        """Run f and check that it returns one real number."""
+        """Run f, and check what it returns."""
+        return self._run(leaves, tensors)[0]
+
+    def differentiated(self, leaves, tensors) -> list[Tensor]:
+        """Return the vector of which the matrix is the derivative, in one or several tensors."""
+        raise NotImplementedError
+
+    def product(self, leaves, tensors, direction: Sequence[Tensor]) -> list[Tensor]:
+        """Return the matrix times a direction, as autograd computes it."""
+        raise NotImplementedError
+
+    def with_aux(self, value: Any, aux: Sequence[Any]) -> Any:
+        """Return a value as f does: with what it returns besides, if it does."""
+        if not self.has_aux:
+            return value
+        leaves, structure = self._aux
+        rest = iter(aux)
+        filled = [next(rest) if isinstance(old, Tensor) else old for old in leaves]
+        return value, tree_unflatten(filled, structure)
+
+    def _run(self, leaves, tensors) -> tuple[Tensor, list[Tensor]]:
         y = self.f(self.variables.tree(leaves), *self.arguments.fill(tensors))
+        aux: list[Tensor] = []
+        if self.has_aux:
+            if not isinstance(y, tuple) or len(y) != 2:
+                raise TypeError("f: with has_aux=True, expected it to return a pair (value, aux)")
+            y, (parts, structure) = y[0], tree_flatten(y[1])
+            aux = [part.detach() for part in parts if isinstance(part, Tensor)]
+            # Of tensors only their places are kept: these are in a recording.
+            parts = [torch.empty(0) if isinstance(part, Tensor) else part for part in parts]
+            self._aux = (parts, structure)
         if not isinstance(y, Tensor):
             raise TypeError(f"f: expected it to return a tensor, got {type(y).__name__}")
+        return self._checked(y), aux
+
+    def _checked(self, y: Tensor) -> Tensor:
+        raise NotImplementedError
+
+
+class Objective(Function):
+    """A function with one real number as its value, to be differentiated twice."""
+
+    name, orders = "Hessian", "gradient"
+
+    def _checked(self, y: Tensor) -> Tensor:
         if y.numel() != 1:
             raise ValueError(
                 f"f: expected it to return one number, got shape {tuple(y.shape)}; "
@@ -38,34 +130,120 @@ class Objective:
             raise TypeError(f"f: expected it to return a real number, got {y.dtype}")
         return y.reshape(())
 
-    def gradient(self, leaves, tensors, create_graph: bool = False) -> list[Tensor]:
+    def differentiated(self, leaves, tensors) -> list[Tensor]:
         """Return the gradient by each tensor of x, with zeros where f ignores it."""
-        if not create_graph:
-            leaves = [leaf.detach().requires_grad_() for leaf in leaves]
+        leaves = [leaf.detach().requires_grad_() for leaf in leaves]
+        return self._first(leaves, tensors, create_graph=False).tensors[1:]
+
+    def product(self, leaves, tensors, direction) -> list[Tensor]:
+        """Return the Hessian times a direction."""
+        return self.first_and_product(leaves, tensors, direction)[1]
+
+    def first(self, leaves, tensors) -> First:
+        """Return value and gradient."""
+        leaves = [leaf.detach().requires_grad_() for leaf in leaves]
+        return self._first(leaves, tensors, create_graph=False)
+
+    def _first(self, leaves, tensors, create_graph: bool) -> First:
         with torch.enable_grad():
-            y = self.value(leaves, tensors)
+            y, aux = self._run(leaves, tensors)
             if not y.requires_grad:
-                return [torch.zeros_like(leaf) for leaf in leaves]
+                return First([y, *(torch.zeros_like(leaf) for leaf in leaves)], aux)
             if create_graph:
                 _refuse_once_differentiable(y)
             found = torch.autograd.grad(
                 y, leaves, create_graph=create_graph, allow_unused=True, materialize_grads=True
             )
-        return list(found)
+        return First([y.detach(), *found], aux)
 
-    def gradient_and_product(self, leaves, tensors, direction: Sequence[Tensor]) -> list[Tensor]:
-        """Return the gradient, and the Hessian times a direction by differentiating once more."""
+    def first_and_product(self, leaves, tensors, direction) -> tuple[First, list[Tensor]]:
+        """Return value and gradient, and the Hessian times a direction by differentiating again."""
         leaves = [leaf.detach().requires_grad_() for leaf in leaves]
-        gradient = self.gradient(leaves, tensors, create_graph=True)
+        first = self._first(leaves, tensors, create_graph=True)
         # A component that is linear in x has no graph left to differentiate.
-        curved = [(g, v) for g, v in zip(gradient, direction, strict=True) if g.requires_grad]
+        pairs = zip(first.tensors[1:], direction, strict=True)
+        curved = [(g, v) for g, v in pairs if g.requires_grad]
         if not curved:
-            return gradient + [torch.zeros_like(leaf) for leaf in leaves]
+            return first, [torch.zeros_like(leaf) for leaf in leaves]
         outputs, seeds = zip(*curved, strict=True)
         found = torch.autograd.grad(
             outputs, leaves, seeds, allow_unused=True, materialize_grads=True
         )
-        return gradient + list(found)
+        return first, list(found)
+
+
+class VectorFunction(Function):
+    """A function with a tensor of real numbers as its value, to be differentiated once."""
+
+    name, orders = "Jacobian", "function"
+
+    def _checked(self, y: Tensor) -> Tensor:
+        if not y.is_floating_point():
+            raise TypeError(f"f: expected it to return real numbers, got {y.dtype}")
+        if y.layout != torch.strided:
+            raise ValueError(f"f: expected it to return a dense tensor, got layout {y.layout}")
+        return y
+
+    def differentiated(self, leaves, tensors) -> list[Tensor]:
+        """Return the value."""
+        return [self.value(leaves, tensors).detach()]
+
+    def product(self, leaves, tensors, direction) -> list[Tensor]:
+        """Return the Jacobian times a direction."""
+        return self.forward(leaves, tensors, direction)[1]
+
+    def first(self, leaves, tensors) -> First:
+        """Return the value."""
+        y, aux = self._run(leaves, tensors)
+        return First([y.detach()], aux)
+
+    def forward(self, leaves, tensors, direction) -> tuple[First, list[Tensor]]:
+        """Return the value, and the Jacobian times a direction, a sum of columns."""
+        try:
+            return self._forward(leaves, tensors, direction)
+        except (RuntimeError, NotImplementedError):  # an operation without a forward rule
+            return self._transposed_twice(leaves, tensors, direction)
+
+    def _forward(self, leaves, tensors, direction) -> tuple[First, list[Tensor]]:
+        with forward_ad.dual_level():
+            pairs = zip(leaves, direction, strict=True)
+            duals = [forward_ad.make_dual(leaf.detach(), v) for leaf, v in pairs]
+            y, aux = self._run(duals, tensors)
+            value, tangent = forward_ad.unpack_dual(y)
+            aux = [forward_ad.unpack_dual(part)[0] for part in aux]
+        return First([value], aux), [torch.zeros_like(value) if tangent is None else tangent]
+
+    def _transposed_twice(self, leaves, tensors, direction) -> tuple[First, list[Tensor]]:
+        """Differentiate Jᵀ w, which is linear in w, by w: that gives J v."""
+        leaves = [leaf.detach().requires_grad_() for leaf in leaves]
+        with torch.enable_grad():
+            y, aux = self._run(leaves, tensors)
+            first = First([y.detach()], aux)
+            if not y.requires_grad:
+                return first, [torch.zeros_like(y)]
+            weights = torch.zeros_like(y, requires_grad=True)
+            rows = torch.autograd.grad(
+                y, leaves, weights, create_graph=True, allow_unused=True, materialize_grads=True
+            )
+            pairs = [p for p in zip(rows, direction, strict=True) if p[0].requires_grad]
+            if not pairs:
+                return first, [torch.zeros_like(y)]
+            outputs, seeds = zip(*pairs, strict=True)
+        found = torch.autograd.grad(
+            outputs, weights, seeds, allow_unused=True, materialize_grads=True
+        )
+        return first, list(found)
+
+    def reverse(self, leaves, tensors, weights) -> tuple[First, list[Tensor]]:
+        """Return the value, and the transposed Jacobian times weights, a sum of rows."""
+        leaves = [leaf.detach().requires_grad_() for leaf in leaves]
+        with torch.enable_grad():
+            y, aux = self._run(leaves, tensors)
+        first = First([y.detach()], aux)
+        if not y.requires_grad:
+            return first, [torch.zeros_like(leaf) for leaf in leaves]
+        found = torch.autograd.grad(y, leaves, weights, allow_unused=True, materialize_grads=True)
+        return first, list(found)
 
 
 def _refuse_once_differentiable(y: Tensor) -> None:
@@ -89,40 +267,56 @@ def _refuse_once_differentiable(y: Tensor) -> None:
             )
 
 
-def record_gradient(problem: Objective, leaves, tensors) -> Recording:
-    """Record the gradient as a function of (tensors of x, tensors of the arguments).
+class Recorded(NamedTuple):
+    """A recording of first results, and one of the product, if any, of the same nodes."""
 
-    Its outputs are the gradients by each tensor of x. No operation in it writes in place, draws a
-    random number or repeats another; what is constant has been computed.
+    first: Recording
+    aux: Recording
+    product: Recording
+
+
+def record_first(problem: Function, leaves, tensors) -> Recorded:
+    """Record what a function gives without a direction: value and gradient, or the value.
+
+    No operation in it writes in place, draws a random number or repeats another; what is constant
+    has been computed.
     """
-    count = len(leaves)
-
-    def gradient(*inputs):
-        return problem.gradient(inputs[:count], inputs[count:])
-
-    return optimise(record(gradient, [*leaves, *tensors]))
+    return record_product(problem, lambda *now: (problem.first(*now[:2]), []), leaves, tensors, [])
 
 
-def record_product(problem: Objective, leaves, tensors) -> tuple[Recording, Recording]:
-    """Record the gradient and the Hessian-vector product together.
+def record_product(
+    problem: Function, function: Callable, leaves, tensors, direction: Sequence[Tensor]
+) -> Recorded:
+    """Record first results and a product together.
+
+    Parameters
+    ----------
+    problem : Function
+    function : callable
+        From (tensors of x, tensors of the arguments, direction) to what is to be recorded: one of
+        the methods of the problem.
+    leaves, tensors, direction : sequence of Tensor
+        Examples.
 
     Returns
     -------
-    gradient : Recording
-        As for `record_gradient`, with further inputs that it ignores.
-    product : Recording
-        A function of (x, arguments, direction); the direction is one tensor for each of x.
+    Recorded
+        Each a function of (x, arguments, direction) and without what it does not need.
     """
-    count = len(leaves)
+    ends = (len(leaves), len(leaves) + len(tensors))
+    counts = []
 
-    def both(*inputs):
-        return problem.gradient_and_product(inputs[:count], inputs[count:-count], inputs[-count:])
+    def flat(*inputs: Tensor) -> list[Tensor]:
+        first, product = function(inputs[: ends[0]], inputs[ends[0] : ends[1]], inputs[ends[1] :])
+        counts[:] = len(first.tensors), len(first.aux)
+        return [*first.tensors, *first.aux, *product]
 
-    like = {"dtype": problem.variables.dtype, "device": problem.variables.device}
-    direction = [torch.ones(leaf.shape, **like) for leaf in leaves]
-    recording = optimise(record(both, [*leaves, *tensors, *direction]))
-    gradient, product = recording.outputs[:count], recording.outputs[count:]
-    return (
-        recording._replace(outputs=gradient).pruned(),
-        recording._replace(outputs=product).pruned(),
-    )
+    inputs = [*leaves, *tensors, *direction]
+    recording = record(flat, inputs)
+    if problem.local:
+        recording, guards = freeze(recording, inputs, ends[1])
+        problem.guards.append(guards)
+    recording = optimise(recording)
+    a, b = counts[0], sum(counts)
+    parts = (recording.outputs[:a], recording.outputs[a:b], recording.outputs[b:])
+    return Recorded(*(recording._replace(outputs=outputs).pruned() for outputs in parts))

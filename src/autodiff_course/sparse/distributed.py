@@ -16,7 +16,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from .hessian import PreparedHessian
+from .prepared_hessian import PreparedHessian
 from .products import Products
 
 if dist.is_available():
@@ -97,33 +97,33 @@ def distribute(
         raise ValueError("there is no process group: call torch.distributed.init_process_group")
     if dist.get_rank(group) < 0:
         raise ValueError("group: this rank is not in it")
-    shared = _SharedProducts(prepared._products, group)
     result = copy.copy(prepared)
-    result._products, result.my_colors = shared, shared.my_colors
+    result._products = copy.copy(prepared._products)
+    result._products.strategy = ranks = _Ranks(prepared._products, group)
+    result.my_colors = ranks.my_colors
     return result
 
 
-class _SharedProducts:
-    """Computes the same as `Products`, each rank of a group some of them."""
+class _Ranks:
+    """A strategy for `Products`: each rank of a group computes some, and all get all of them."""
 
     def __init__(self, own: Products, group: dist.ProcessGroup | None):
-        self._own, self.problem, self._group = own, own.problem, group
-        self.product = own.product
+        self._own, self._group = own, group
         rank, self._ranks = dist.get_rank(group), dist.get_world_size(group)
         bounds = [r * own.count // self._ranks for r in range(self._ranks + 1)]
         self._shares = [range(a, b) for a, b in itertools.pairwise(bounds)]
         self.my_colors = self._shares[rank]
         self._agree()
-        largest = max(map(len, self._shares))
-        self._message = torch.zeros(largest * own.n + FOOTER, **own.like)
-        self._messages = torch.zeros((self._ranks, len(self._message)), **own.like)
-        self._compressed = torch.zeros((own.count, own.n), **own.like)
+        largest, size = max(map(len, self._shares)), own.codomain.n
+        self._message = torch.zeros(largest * size + FOOTER, **own.domain.like)
+        self._messages = torch.zeros((self._ranks, len(self._message)), **own.domain.like)
+        self._compressed = torch.zeros((own.count, size), **own.domain.like)
 
     def _agree(self) -> None:
         mine = (
-            self._own.n,
+            self._own.codomain.n,
             self._own.count,
-            str(self._own.like["dtype"]),
+            str(self._own.domain.dtype),
             zlib.crc32(self._own.colors.cpu().numpy()),
         )
         all_of_them: list = [None] * self._ranks
@@ -136,7 +136,7 @@ class _SharedProducts:
                     f"{all_of_them[0]} and {other}"
                 )
 
-    def compress(self, x: Any, args: tuple | None) -> Tensor:
+    def __call__(self, x: Any, args: tuple | None) -> Tensor:
         """Compute this rank's products, and exchange them for those of the others."""
         message, error = self._message, None
         message[-FOOTER:] = 0
@@ -152,17 +152,21 @@ class _SharedProducts:
             raise RuntimeError("a rank of the group ended, or did not answer in time") from lost
         self._raise_if_any_failed(error)
         for colors, row in zip(self._shares, self._messages, strict=True):
-            products = row[: len(colors) * self._own.n].view(len(colors), self._own.n)
-            self._compressed[colors.start : colors.stop] = products
+            self._compressed[colors.start : colors.stop] = self._rows(row, colors)
         return self._compressed
 
     def _compute(self, x: Any, args: tuple | None, message: Tensor) -> None:
         residuals = self._own.residuals(x, args)
-        rows = message[: len(self.my_colors) * self._own.n].view(len(self.my_colors), self._own.n)
-        self._own.one_by_one(residuals, self.my_colors, rows)
+        self._own.one_by_one(residuals, self.my_colors, self._rows(message, self.my_colors))
+
+    def _rows(self, message: Tensor, colors: range) -> Tensor:
+        """Return the part of a message that holds the products of these colours."""
+        size = self._own.codomain.n
+        return message[: len(colors) * size].view(len(colors), size)
 
     def _checksum(self, x: Any, args: tuple | None) -> tuple[int, int]:
-        tensors = [*self.problem.variables.leaves(x), *self.problem.arguments.tensors(args)]
+        problem = self._own.problem
+        tensors = [*problem.variables.leaves(x), *problem.arguments.tensors(args)]
         checksum = 0
         for tensor in tensors:
             checksum = zlib.crc32(tensor.detach().cpu().contiguous().numpy(), checksum)

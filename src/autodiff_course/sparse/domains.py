@@ -99,7 +99,7 @@ class DomainAlgebra:
         if entries > self.most:
             raise TooDense(
                 f"f: at least {entries:,} pairs of variables interact, more than max_entries = "
-                f"{self.most:,}; such a Hessian is better used through products with vectors"
+                f"{self.most:,}; such a matrix is better used through products with vectors"
             )
 
     def _new(self, indices: np.ndarray, indptr: np.ndarray) -> IndexDomains:

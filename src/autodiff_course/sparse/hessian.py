@@ -6,26 +6,26 @@ of S is the sum of the unit vectors of colour c, and then every entry of H is re
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import scipy.sparse as sp
 import torch
 from torch import Tensor
 
-from .checking import check_hessian
-from .coloring import METHODS, Coloring, color_canonical
-from .decompression import Lookup, Substitution
+from .coloring import METHODS, color_canonical
 from .derivatives import Objective, record_product
+from .matrix import OUTPUTS
 from .pattern import MAX_ENTRIES, as_pattern, gradient_pattern
-from .products import Products
+from .prepared import check_options
+from .prepared_hessian import PreparedHessian
 from .torch_internals import ordinary_mode
 from .variables import Arguments, Variables
 
 __all__ = ["PreparedHessian", "prepare_hessian", "sparse_hessian"]
 
-OUTPUTS = ("scipy", "torch")
+TRIANGLES = ("full", "lower")
 
 
 def sparse_hessian(
@@ -37,7 +37,7 @@ def sparse_hessian(
     method: str = "best",
     output: str = "scipy",
     check: bool = True,
-) -> sp.csr_array | Tensor:
+) -> sp.csr_array | Tensor | np.ndarray:
     """Compute the Hessian of f at x as a sparse matrix.
 
     For several x use `prepare_hessian`: this function prepares anew in each call.
@@ -49,7 +49,7 @@ def sparse_hessian(
 
     Returns
     -------
-    scipy.sparse.csr_array or torch.Tensor (sparse_csr), shape (n, n)
+    scipy.sparse.csr_array, torch.Tensor (sparse_csr) or ndarray, shape (n, n)
         Of x's dtype, and symmetric to the last bit. Its entries are those of the pattern; some may
         be zero.
 
@@ -70,7 +70,7 @@ def sparse_hessian(
      [0. 4. 0.]]
     """
     with ordinary_mode():
-        prepared = _prepare(f, x, pattern, args, method, output, MAX_ENTRIES)
+        prepared = _prepare(Objective(f, Variables(x), Arguments(args)), x, pattern, method, output)
     if check:
         prepared.check(x)
     return prepared(x)
@@ -84,6 +84,9 @@ def prepare_hessian(
     args: tuple = (),
     method: str = "best",
     output: str = "scipy",
+    triangle: str = "full",
+    has_aux: bool = False,
+    local: bool = False,
     check: bool = True,
     compile: bool = False,
     max_entries: int = MAX_ENTRIES,
@@ -95,10 +98,10 @@ def prepare_hessian(
     f : callable
         ``f(x, *args)`` returns one real number as a tensor, computed with PyTorch operations that
         have a second derivative. What f uses besides its arguments must not change afterwards.
-    x : Tensor, or a dict, list, tuple, ... of tensors
+    x : Tensor or ndarray, or a dict, list, tuple, ... of them
         An example: float32 or float64, on one device, with n elements altogether. Later x must have
-        the same form. The variables are numbered tensor by tensor, in the order of the container,
-        each in row-major order.
+        the same form; f is given tensors in any case. The variables are numbered tensor by tensor,
+        in the order of the container, each in row-major order.
     pattern : sparse or dense matrix, shape (n, n), optional
         The entries that can be non-zero, where they are known; else they are found with
         `hessian_pattern`.
@@ -107,14 +110,25 @@ def prepare_hessian(
         all else, NumPy arrays included, may not.
     method : {"best", "star", "distance2", "acyclic"}
         How to colour, see `color`.
-    output : {"scipy", "torch"}
-        Whether to return a `scipy.sparse.csr_array`, or a sparse CSR tensor on the device of x.
+    output : {"scipy", "torch", "dense"}
+        Whether to return a `scipy.sparse.csr_array`, a sparse CSR tensor on the device of x, or an
+        ndarray, for small problems.
+    triangle : {"full", "lower"}
+        Whether to return all entries, or those with row >= column, as interior-point solvers want.
+    has_aux : bool
+        Whether f returns a pair (value, aux): the second is passed on by `value` and its like.
+    local : bool
+        Whether the pattern need only hold near the x given. LOUDLY: it is then not the pattern of
+        all x. What f compares or rounds, and each index, is taken as it comes out at this x and
+        these args, so masks are constants, and shapes may depend on them, as in a list of
+        neighbours. Where one comes out otherwise later, the call raises a ValueError; prepare anew.
     check : bool
         Whether to compare one product with differences of the gradient, see
         `PreparedHessian.check`.
     compile : bool
-        Whether to pass the recorded product through `torch.compile`. Takes seconds, and may be
-        faster or slower afterwards: measure.
+        Whether to pass the computation through `torch.compile`, as one graph for at most 16
+        colours. Takes seconds, or minutes for many operations. Where no C++ compiler is found, a
+        warning is given, and the products are computed as without.
     max_entries : int
         The most entries a pattern may have.
 
@@ -170,149 +184,36 @@ def prepare_hessian(
     2998
     """
     with ordinary_mode():
-        prepared = _prepare(f, x, pattern, args, method, output, max_entries, compile=compile)
-        prepared._products.prepare_batches(x)
+        problem = Objective(f, Variables(x), Arguments(args), has_aux, local)
+        options = {"triangle": triangle, "max_entries": max_entries, "compile": compile}
+        prepared = _prepare(problem, x, pattern, method, output, **options)
+        prepared._products.prepare(x)
     if check:
         prepared.check(x)
     return prepared
 
 
-def _prepare(f, x, pattern, args, method, output, max_entries, compile=False) -> PreparedHessian:
-    if output not in OUTPUTS:
-        raise ValueError(f"output: expected one of {', '.join(OUTPUTS)}, got {output!r}")
-    if method not in METHODS:
-        raise ValueError(f"method: expected one of {', '.join(METHODS)}, got {method!r}")
-    if not callable(f):
-        raise TypeError(f"f: expected a function, got {type(f).__name__}")
-    problem = Objective(f, Variables(x), Arguments(args))
-    leaves = problem.variables.leaves(x)
+def _prepare(
+    problem: Objective,
+    x: Any,
+    pattern: Any,
+    method: str,
+    output: str,
+    triangle: str = "full",
+    max_entries: int = MAX_ENTRIES,
+    compile: bool = False,
+) -> PreparedHessian:
+    check_options(
+        output=(output, OUTPUTS), method=(method, METHODS), triangle=(triangle, TRIANGLES)
+    )
+    variables = problem.variables
+    leaves = variables.leaves(x)
     if pattern is not None:
-        pattern = as_pattern(pattern, problem.variables.n)
-    gradient, product = record_product(problem, leaves, problem.arguments.tensors())
+        pattern = as_pattern(pattern, variables.n)
+    tensors = problem.arguments.tensors()
+    direction = [torch.ones(leaf.shape, **variables.like) for leaf in leaves]
+    recorded = record_product(problem, problem.first_and_product, leaves, tensors, direction)
     if pattern is None:
-        pattern = gradient_pattern(gradient, problem, max_entries)
+        pattern = gradient_pattern(recorded.first, problem, max_entries)
     coloring = color_canonical(pattern, method)
-    products = Products(problem, product, coloring, compile)
-    return PreparedHessian(pattern, coloring, products, output)
-
-
-class PreparedHessian:
-    """The Hessian of one function, ready to be computed at any x; made by `prepare_hessian`.
-
-    Attributes
-    ----------
-    pattern : scipy.sparse.csr_array of bool, shape (n, n)
-        The entries computed.
-    coloring : Coloring
-        Which columns share one product.
-    n : int
-        The number of variables.
-    products : int
-        The number of Hessian-vector products for one Hessian: of colours.
-    """
-
-    def __init__(self, pattern: sp.csr_array, coloring: Coloring, products: Products, output: str):
-        self.pattern, self.coloring, self.output = pattern, coloring, output
-        self.n, self.products = pattern.shape[0], coloring.count
-        self._products, self._problem = products, products.problem
-        # The matrices returned share these, so nobody may write to them.
-        pattern.indices.flags.writeable = pattern.indptr.flags.writeable = False
-        recovery = Substitution if coloring.method == "acyclic" else Lookup
-        self._recover = recovery(pattern, coloring, self._problem.variables.device)
-        self._torch_indices: tuple[Tensor, Tensor] | None = None
-
-    def __repr__(self) -> str:
-        c = self.coloring
-        return (
-            f"PreparedHessian(n={self.n}, nnz={self.pattern.nnz}, products={self.products}, "
-            f"method={c.method!r})"
-        )
-
-    def __call__(self, x: Any, args: tuple | None = None) -> sp.csr_array | Tensor:
-        """Compute the Hessian at x.
-
-        Parameters
-        ----------
-        x : Tensor or container of tensors
-            Of the form of the example.
-        args : tuple, optional
-            Other values of the further arguments; by default those given at preparation.
-
-        Returns
-        -------
-        scipy.sparse.csr_array or torch.Tensor (sparse_csr), shape (n, n)
-            The matrices that one object returns share their index arrays, which are read-only;
-            copy one before changing its structure in place.
-
-        Raises
-        ------
-        ValueError
-            If x or args are not of the form that they had at preparation.
-        """
-        with ordinary_mode():
-            if self.output == "scipy":
-                return self._matrix(x, args)
-            data = self._recover(self._products.compress(x, args))
-        if self._torch_indices is None:
-            parts = (self.pattern.indptr, self.pattern.indices)
-            # Copies: torch cannot hold a read-only array.
-            self._torch_indices = tuple(torch.tensor(p, device=data.device) for p in parts)
-        with warnings.catch_warnings():
-            # Once in each process PyTorch says that this kind of tensor is new.
-            warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta")
-            return torch.sparse_csr_tensor(
-                *self._torch_indices, data, size=self.pattern.shape, check_invariants=False
-            )
-
-    def product(self, x: Any, vector: Tensor, args: tuple | None = None) -> Tensor:
-        """Return the Hessian at x times a vector of shape (n,), without computing the Hessian.
-
-        Examples
-        --------
-        >>> import torch
-        >>> from autodiff_course.sparse import prepare_hessian
-        >>> x = torch.tensor([1.0, 2.0])
-        >>> prepare_hessian(lambda x: x[0] ** 2 * x[1], x).product(x, torch.tensor([1.0, 0.0]))
-        tensor([4., 2.])
-        """
-        dtype = self._problem.variables.dtype
-        if tuple(vector.shape) != (self.n,) or vector.dtype != dtype:
-            raise ValueError(
-                f"vector: expected shape ({self.n},) and {dtype}, "
-                f"got {tuple(vector.shape)} and {vector.dtype}"
-            )
-        with ordinary_mode():
-            return self._products.product(x, vector, args)
-
-    def check(self, x: Any, args: tuple | None = None) -> None:
-        """Compare H v with differences of the gradient, near x and for a random v.
-
-        Raises
-        ------
-        ValueError
-            If they differ: the pattern lacks entries, or f has changed since it was recorded.
-
-        Warns
-        -----
-        UserWarning
-            If they differ, but H v is what autograd gives without any recording: then its second
-            derivative is not that of the first, as where f detaches a tensor.
-
-        Notes
-        -----
-        Costs one Hessian and four gradients, of which nothing is recorded; if they disagree, four
-        more with a longer step, since f may be less accurate than x. The point is taken a
-        little beside x, since at x itself (zero, say) entries may vanish that do not elsewhere.
-        What two differences of other steps differ by, and what rounding may do to them, is allowed
-        for. So the check says little where the gradient jumps or is inaccurate.
-        """
-        if self.n:
-            with ordinary_mode():
-                check_hessian(self._problem, lambda x: self._matrix(x, args), x, args)
-
-    def _matrix(self, x: Any, args: tuple | None) -> sp.csr_array:
-        data = self._recover(self._products.compress(x, args)).cpu().numpy()
-        indices, indptr = self.pattern.indices, self.pattern.indptr
-        matrix = sp.csr_array((data, indices, indptr), shape=self.pattern.shape)
-        matrix.has_canonical_format = True
-        return matrix
+    return PreparedHessian(problem, recorded, pattern, coloring, output, triangle, compile)

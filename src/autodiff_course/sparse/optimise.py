@@ -158,8 +158,22 @@ class _Optimiser:
                 return _if_same(args[0], node)
             if target is aten.add.Tensor and _number(args[0]) == 0:
                 return _if_same(args[1], node)
+        if target is aten.neg.default:
+            return self._negation(node)
         if target in MULTIPLICATIONS:
             return self._multiplication(node)
+        return None
+
+    def _negation(self, node: Node) -> Node | None:
+        """Change a sign without a pass of its own, where a number or a sign stands before it."""
+        (inner,) = node.args
+        if inner.form != node.form:
+            return None
+        if inner.target is aten.neg.default:
+            return _if_same(inner.args[0], node)
+        if inner.target is aten.mul.Tensor and type(inner.args[1]) in (int, float):
+            left, number = inner.args
+            return self._emit(Node(aten.mul.Tensor, (left, -number), None, node.form))
         return None
 
     def _multiplication(self, node: Node) -> Node | None:
@@ -172,6 +186,10 @@ class _Optimiser:
             return None
         if number == 1:
             return left
+        if left.target is aten.neg.default and left.args[0].form == node.form:
+            left, number = left.args[0], -number  # a sign is exact
+            if number == 1:
+                return left
         if left.target is aten.mul.Tensor and not isinstance(left.args[1], Node):
             product = number * left.args[1]
             # Only where the product of the factors is exact is it the same computation.

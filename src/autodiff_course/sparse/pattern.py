@@ -16,14 +16,14 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
-from .derivatives import Objective, record_gradient
+from .derivatives import Function, Objective, VectorFunction, record_first
 from .domains import AbstractTensor, DomainAlgebra, TooDense
 from .propagate import Propagation
 from .record import Recording
 from .torch_internals import ordinary_mode
 from .variables import Arguments, Variables
 
-__all__ = ["TooDense", "as_pattern", "hessian_pattern"]
+__all__ = ["TooDense", "as_pattern", "hessian_pattern", "jacobian_pattern"]
 
 MAX_ENTRIES = 2**28
 
@@ -101,34 +101,94 @@ def hessian_pattern(
     with ordinary_mode():
         problem = Objective(f, Variables(x), Arguments(args))
         leaves = problem.variables.leaves(x)
-        gradient = record_gradient(problem, leaves, problem.arguments.tensors())
-        return gradient_pattern(gradient, problem, max_entries)
+        recorded = record_first(problem, leaves, problem.arguments.tensors())
+        return gradient_pattern(recorded.first, problem, max_entries)
 
 
-def gradient_pattern(gradient: Recording, problem: Objective, max_entries: int) -> sp.csr_array:
-    """Return the pattern of the Hessian whose gradient was recorded."""
-    variables = problem.variables
-    algebra = DomainAlgebra(variables.n, max_entries)
-    known, first = {}, 0
-    for node, size in zip(gradient.inputs, variables.sizes, strict=False):
-        known[node] = AbstractTensor(node.form, algebra.identity(first, size))
-        first += size
-    propagation = Propagation(algebra)
-    outputs = propagation.run(gradient, known)
-    propagation.warn()
-    domains = algebra.concatenate([tensor.domains for tensor in outputs], variables.sizes)
-    matrix = (domains or algebra.empty(variables.n)).matrix
+def jacobian_pattern(
+    f: Callable[..., Tensor], x: Any, *, args: tuple = (), max_entries: int = MAX_ENTRIES
+) -> sp.csr_array:
+    """Find the entries of the Jacobian of f that can be non-zero.
+
+    Parameters
+    ----------
+    f : callable
+        ``f(x, *args)`` returns a tensor of m real numbers, of any shape, computed with PyTorch
+        operations.
+    x, args, max_entries
+        As for `hessian_pattern`.
+
+    Returns
+    -------
+    scipy.sparse.csr_array of bool, shape (m, n)
+        With sorted indices. The rows are the elements of what f returns, in row-major order.
+
+    Warns
+    -----
+    UserWarning
+        As `hessian_pattern`.
+
+    Raises
+    ------
+    TypeError, ValueError, TooDense
+        As for `hessian_pattern`.
+
+    Notes
+    -----
+    Costs one recording of f and one pass over its operations; no product.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from autodiff_course.sparse import jacobian_pattern
+    >>> print(jacobian_pattern(lambda x: x[1:] * x[:-1], torch.zeros(4)).toarray().astype(int))
+    [[1 1 0 0]
+     [0 1 1 0]
+     [0 0 1 1]]
+    """
+    with ordinary_mode():
+        problem = VectorFunction(f, Variables(x), Arguments(args))
+        leaves = problem.variables.leaves(x)
+        recorded = record_first(problem, leaves, problem.arguments.tensors())
+        return recorded_pattern(recorded.first, problem, max_entries)
+
+
+def gradient_pattern(first: Recording, problem: Function, max_entries: int) -> sp.csr_array:
+    """Return the pattern of the Hessian whose function's value and gradient were recorded."""
+    gradient = first._replace(outputs=first.outputs[1:]).pruned()
+    matrix = recorded_pattern(gradient, problem, max_entries)
     # The two halves are found on different ways, and each may hold entries that are always zero.
     symmetric = sp.csr_array(matrix + matrix.T)
     symmetric.sort_indices()
+    if max(symmetric.nnz, symmetric.shape[0]) < 2**31:  # half the memory, where SciPy chose more
+        indices, indptr = (a.astype(np.int32) for a in (symmetric.indices, symmetric.indptr))
+        symmetric.indices, symmetric.indptr = indices, indptr
     return symmetric
+
+
+def recorded_pattern(recording: Recording, problem: Function, max_entries: int) -> sp.csr_array:
+    """Return which inputs the outputs of a recording depend on, a row for each number."""
+    variables = problem.variables
+    algebra = DomainAlgebra(variables.n, max_entries)
+    known, first = {}, 0
+    for node, size in zip(recording.inputs, variables.sizes, strict=False):
+        known[node] = AbstractTensor(node.form, algebra.identity(first, size))
+        first += size
+    propagation = Propagation(algebra)
+    outputs = propagation.run(recording, known)
+    propagation.warn()
+    sizes = [tensor.size for tensor in outputs]
+    domains = algebra.concatenate([tensor.domains for tensor in outputs], sizes)
+    return (domains or algebra.empty(sum(sizes))).matrix
 
 
 # --- A pattern given by the caller ----------------------------------------------------------------
 
 
-def as_pattern(pattern: Any, n: int | None = None) -> sp.csr_array:
-    """Return any sparse or dense matrix as a pattern: boolean, canonical CSR, symmetric.
+def as_pattern(
+    pattern: Any, n: int | None = None, *, shape: tuple[int, int] | None = None
+) -> sp.csr_array:
+    """Return any sparse or dense matrix as a pattern: boolean, canonical CSR.
 
     Parameters
     ----------
@@ -137,6 +197,8 @@ def as_pattern(pattern: Any, n: int | None = None) -> sp.csr_array:
         only what is True does.
     n : int, optional
         The number of rows expected.
+    shape : tuple of two int, optional
+        The shape of the pattern of a Jacobian, which need not be square or symmetric.
 
     Returns
     -------
@@ -145,16 +207,22 @@ def as_pattern(pattern: Any, n: int | None = None) -> sp.csr_array:
     Raises
     ------
     ValueError
-        If the matrix is not square, of another size than n, or not symmetric.
+        If the matrix is of another shape; or, without a shape, if it is not square, of another size
+        than n, or not symmetric.
     """
     matrix = _to_scipy(pattern)
-    if matrix.shape[0] != matrix.shape[1] or (n is not None and matrix.shape[0] != n):
-        size = "n" if n is None else str(n)
-        raise ValueError(f"pattern: expected shape ({size}, {size}), got {matrix.shape}")
+    if shape is None:
+        size = matrix.shape[0] if n is None else n
+        expected = (size, size)
+        text = "(n, n)" if n is None else str(expected)
+    else:
+        expected, text = shape, str(shape)
+    if matrix.shape != expected:
+        raise ValueError(f"pattern: expected shape {text}, got {matrix.shape}")
     ones = np.ones(matrix.nnz, bool)
     result = sp.csr_array((ones, matrix.indices, matrix.indptr), shape=matrix.shape)
     result.sum_duplicates()
-    if (result != result.T).nnz:
+    if shape is None and (result != result.T).nnz:
         row, column = (part[0] for part in (result > result.T).nonzero())
         raise ValueError(
             f"pattern: expected a symmetric one, but entry ({row}, {column}) is set and "

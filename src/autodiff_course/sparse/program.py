@@ -19,7 +19,7 @@ from .optimise import optimise
 from .record import Node, Recording, record
 from .torch_internals import quiet_vmap
 
-__all__ = ["batched", "compile_recording", "split_by_direction"]
+__all__ = ["batched", "compile_recording", "merged", "split_by_direction"]
 
 aten = torch.ops.aten
 
@@ -54,6 +54,14 @@ def split_by_direction(product: Recording, directions: int) -> tuple[Recording, 
         Recording(fixed, product.inputs[:-directions], residuals).pruned(),
         Recording(constants + tangent, residuals + seeds, product.outputs).pruned(),
     )
+
+
+def merged(first: Recording, second: Recording) -> Recording:
+    """Return both of two recordings in one, of which the second may share nodes of the first."""
+    done = set(first.nodes)
+    rest = [node for node in second.nodes if node not in done]
+    # The order of each is kept, and no node of the first needs one of the second alone.
+    return Recording([*first.nodes, *rest], first.inputs, [*first.outputs, *second.outputs])
 
 
 def batched(

@@ -11,22 +11,61 @@ from torch import Tensor
 
 from .torch_internals import tree_flatten, tree_unflatten
 
-__all__ = ["Arguments", "Variables"]
+__all__ = ["Arguments", "Layout", "Variables", "is_numpy"]
 
 
-class Variables:
+class Layout:
+    """Where each of several tensors lies in one flat vector, each in row-major order.
+
+    Parameters
+    ----------
+    tensors : sequence of Tensor
+        Of one dtype, on one device. Only their form is kept.
+    """
+
+    def __init__(self, tensors: Sequence[Tensor]):
+        self.dtype, self.device = tensors[0].dtype, tensors[0].device
+        self.shapes = [tensor.shape for tensor in tensors]
+        self.sizes = [tensor.numel() for tensor in tensors]
+        self.n = sum(self.sizes)
+
+    @property
+    def like(self) -> dict[str, Any]:
+        """What makes a new tensor one of these: dtype and device."""
+        return {"dtype": self.dtype, "device": self.device}
+
+    def split(self, vector: Tensor) -> list[Tensor]:
+        """Cut flat vectors, of shape (..., n), into views shaped like the tensors."""
+        parts = vector.split(self.sizes, dim=-1)
+        lead = vector.shape[:-1]
+        return [part.reshape(lead + shape) for part, shape in zip(parts, self.shapes, strict=True)]
+
+    def vector(self, name: str, vector: Any) -> Tensor:
+        """Return a caller's vector as a tensor, after checking that it is of shape (n,)."""
+        found = _as_tensor(vector)
+        if not isinstance(found, Tensor):
+            raise TypeError(f"{name}: expected a vector, got {type(vector).__name__}")
+        if (tuple(found.shape), found.dtype) != ((self.n,), self.dtype):
+            raise ValueError(
+                f"{name}: expected shape ({self.n},) and {self.dtype}, "
+                f"got {tuple(found.shape)} and {found.dtype}"
+            )
+        return found
+
+
+class Variables(Layout):
     """Where each tensor of x lies in the flat vector of all variables.
 
     Parameters
     ----------
-    x : Tensor, or a dict, list, tuple, ... of tensors
+    x : Tensor or ndarray, or a dict, list, tuple, ... of them
         float32 or float64 throughout, and all on one device. The tensors follow each other in the
         order of the container (a dict: of its keys as they were inserted), each in row-major order.
 
     Raises
     ------
     TypeError
-        If a leaf of x is no tensor, or not of a real floating-point type.
+        If a leaf of x is no tensor and no array, or not of a real floating-point type.
     ValueError
         If the tensors differ in type or in device, or are not dense.
     """
@@ -35,34 +74,32 @@ class Variables:
         leaves, self.structure = tree_flatten(x)
         if not leaves:
             raise ValueError("x: expected a tensor or a container of tensors, got an empty one")
-        for leaf in leaves:
-            self._check_leaf(leaf)
+        leaves = [self._checked(leaf) for leaf in leaves]
         kinds = {(leaf.dtype, leaf.device) for leaf in leaves}
         if len(kinds) > 1:
             got = ", ".join(sorted(f"{dtype} on {device}" for dtype, device in kinds))
             raise ValueError(f"x: expected tensors of one dtype on one device, got {got}")
-        self.dtype, self.device = leaves[0].dtype, leaves[0].device
-        self.shapes = [leaf.shape for leaf in leaves]
+        super().__init__(leaves)
         self._strides = [_dense_strides(leaf) for leaf in leaves]
-        self.sizes = [leaf.numel() for leaf in leaves]
-        self.n = sum(self.sizes)
 
     @staticmethod
-    def _check_leaf(leaf: Any) -> None:
+    def _checked(leaf: Any) -> Tensor:
+        leaf = _as_tensor(leaf)
         if not isinstance(leaf, Tensor):
             raise TypeError(f"x: expected tensors, got {type(leaf).__name__}")
         if leaf.dtype not in (torch.float32, torch.float64):
             raise TypeError(f"x: expected float32 or float64, got {leaf.dtype}")
         if leaf.layout != torch.strided:
             raise ValueError(f"x: expected dense tensors, got layout {leaf.layout}")
+        return leaf
 
     def leaves(self, x: Any) -> list[Tensor]:
         """Return the tensors of a later x, after checking that it is like the first one."""
         leaves, structure = tree_flatten(x)
         if structure != self.structure:
             raise ValueError(f"x: expected the structure {self.structure}, got {structure}")
+        leaves = [self._checked(leaf) for leaf in leaves]
         for leaf, shape in zip(leaves, self.shapes, strict=True):
-            self._check_leaf(leaf)
             if (leaf.shape, leaf.dtype, leaf.device) != (shape, self.dtype, self.device):
                 raise ValueError(
                     f"x: prepared for shape {tuple(shape)}, {self.dtype} on {self.device}; "
@@ -70,15 +107,23 @@ class Variables:
                 )
         return [_laid_out(*pair) for pair in zip(leaves, self._strides, strict=True)]
 
-    def tree(self, leaves: Sequence[Tensor]) -> Any:
+    def tree(self, leaves: Sequence[Any]) -> Any:
         """Put tensors back into the container."""
         return tree_unflatten(list(leaves), self.structure)
 
-    def split(self, vector: Tensor) -> list[Tensor]:
-        """Cut flat vectors, of shape (..., n), into views shaped like the tensors of x."""
-        parts = vector.split(self.sizes, dim=-1)
-        lead = vector.shape[:-1]
-        return [part.reshape(lead + shape) for part, shape in zip(parts, self.shapes, strict=True)]
+
+def is_numpy(x: Any) -> bool:
+    """Say whether x is made of NumPy arrays, so that results should be, too."""
+    return any(isinstance(leaf, np.ndarray) for leaf in tree_flatten(x)[0])
+
+
+def _as_tensor(leaf: Any) -> Any:
+    """Return an array of numbers as a tensor; anything else as it is."""
+    if not isinstance(leaf, np.ndarray) or leaf.dtype.kind not in "fiub" or leaf.itemsize > 8:
+        return leaf
+    # Of native bytes, in memory that may be written to: torch minds both.
+    plain = np.require(leaf, leaf.dtype.newbyteorder("="), ["C", "W"])
+    return torch.from_numpy(plain)
 
 
 class Arguments:
