@@ -46,18 +46,18 @@ def test_a_fixed_step_on_a_bowl_multiplies_by_one_factor(step, moves):
 @given(st.floats(1.05, 2.0), st.floats(0.3, 0.95))
 def test_the_adaptive_step_follows_the_values(grow, shrink):
     run = descend(vee, START, AdaptiveStep(0.1, grow, shrink), max_iterations=40)
-    values, steps = run.history.value, run.history.step[:-1]
+    values, steps = run.values, run.steps[:-1]
     factors = np.where(np.diff(values)[: len(steps) - 1] < 0, grow, shrink)
     np.testing.assert_allclose(steps[1:] / steps[:-1], factors, rtol=1e-12)
-    moves = run.history.iterate.diff(dim=0)
-    torch.testing.assert_close(moves, -torch.tensor(steps)[:, None] * run.history.gradient[:-1])
+    moves = run.iterates.diff(dim=0)
+    torch.testing.assert_close(moves, -torch.tensor(steps)[:, None] * run.gradients[:-1])
 
 
 @settings(max_examples=25, deadline=None)
 @given(st.floats(-5, 5), st.floats(-5, 5))
 def test_polyaks_step_never_leads_away_from_the_minimum(a, b):
     run = descend(vee, torch.tensor([a, b], dtype=torch.float64), PolyakStep(), max_iterations=50)
-    distance = run.history.iterate.norm(dim=1)
+    distance = run.iterates.norm(dim=1)
     assert (distance.diff() <= 1e-12).all()
 
 
@@ -65,12 +65,12 @@ def test_polyaks_step_on_a_parabola_is_half_of_newtons():
     run = descend(
         lambda x: (x - 5).square().sum() + 2, START[:1], PolyakStep(2.0), max_iterations=4
     )
-    torch.testing.assert_close(run.history.iterate[:, 0] - 5, -2 * 0.5 ** torch.arange(5).double())
+    torch.testing.assert_close(run.iterates[:, 0] - 5, -2 * 0.5 ** torch.arange(5).double())
 
 
 def test_polyaks_step_below_its_best_stalls_and_does_not_climb():
     run = descend(bowl, START, PolyakStep(best=11.0))
-    assert run.reason == "stalled" and run.iterations == 0 and run.history.step.size == 1
+    assert run.reason == "stalled" and run.iterations == 0 and run.steps.size == 1
 
 
 def test_a_gradient_whose_square_underflows_counts_as_zero():
@@ -112,7 +112,7 @@ def test_an_optimiser_goes_the_way_it_goes_by_itself(make):
         optimiser.step(closure)
         alone.append(x.detach().clone())
     run = descend(valley, START, make, max_iterations=5)
-    assert torch.equal(run.history.iterate, torch.stack(alone))
+    assert torch.equal(run.iterates, torch.stack(alone))
     assert run.evaluations == calls + 1  # the value at the end is asked by the loop
 
 
@@ -121,25 +121,23 @@ def test_an_optimiser_goes_the_way_it_goes_by_itself(make):
 
 def test_the_history_holds_values_and_gradients_of_its_iterates():
     run = descend(valley, START, FixedStep(0.03), max_iterations=10)
-    for x, value, gradient in zip(
-        run.history.iterate, run.history.value, run.history.gradient, strict=True
-    ):
+    for x, value, gradient in zip(run.iterates, run.values, run.gradients, strict=True):
         assert valley(x).item() == value
         torch.testing.assert_close(gradient, torch.stack([2 * x[0], 20 * x[1]]))
-    assert math.isnan(run.history.step[-1])
+    assert math.isnan(run.steps[-1])
 
 
 def test_without_tensors_the_values_are_the_same():
     full, slim = (descend(vee, START, max_iterations=30, keep=keep) for keep in (True, False))
-    assert slim.history.iterate is None and slim.history.gradient is None
-    np.testing.assert_array_equal(full.history.value, slim.history.value)
+    assert slim.iterates is None and slim.gradients is None
+    np.testing.assert_array_equal(full.values, slim.values)
     assert torch.equal(full.iterate, slim.iterate)
 
 
 def test_the_result_is_the_best_iterate_and_the_start_is_left_alone():
     start = START.clone().requires_grad_()
     run = descend(valley, start, FixedStep(0.11), max_iterations=30)  # it diverges
-    assert run.value == run.history.value.min() == valley(run.iterate)
+    assert run.value == run.values.min() == valley(run.iterate)
     assert torch.equal(start.detach(), START) and start.grad is None
     assert not run.iterate.requires_grad
 
@@ -148,7 +146,7 @@ def test_the_result_is_the_best_iterate_and_the_start_is_left_alone():
 def test_the_dtype_stays_also_where_f_computes_in_another(dtype):
     for method in (AdaptiveStep(), lambda p: torch.optim.LBFGS(p, max_iter=1)):
         run = descend(lambda x: (x.double() ** 2).sum(), START.to(dtype), method, max_iterations=3)
-        assert run.iterate.dtype == run.history.gradient.dtype == dtype
+        assert run.iterate.dtype == run.gradients.dtype == dtype
         assert run.value < 10
 
 
@@ -175,7 +173,7 @@ def test_the_reason_is_told(reason, f, options):
 def test_the_iterate_that_met_the_rule_is_returned_though_another_was_lower():
     far = 0.5
     run = descend(bowl, START, FixedStep(1.2), stop_when=lambda x, v, g: v > 15 and far)
-    assert run.value == run.history.value[-1] > run.history.value[0]
+    assert run.value == run.values[-1] > run.values[0]
 
 
 @pytest.mark.parametrize("when", [2, 5])
@@ -191,8 +189,8 @@ def test_an_interrupt_leaves_what_there_is(when):
 
     run = descend(interrupted, START, FixedStep(0.1))
     assert run.reason == "interrupted" and run.iterations == when - 2
-    assert len(run.history.value) == len(run.history.step) == when - 1
-    assert math.isnan(run.history.step[-1])
+    assert len(run.values) == len(run.steps) == when - 1
+    assert math.isnan(run.steps[-1])
 
 
 def test_an_interrupt_before_the_first_value_is_passed_on():

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-__all__ = ["AdaptiveStep", "FixedStep", "History", "PolyakStep", "Result", "descend"]
+__all__ = ["AdaptiveStep", "FixedStep", "PolyakStep", "Result", "descend"]
 
 
 @dataclass(frozen=True)
@@ -77,25 +77,6 @@ OptimiserFactory = Callable[[list[Tensor]], torch.optim.Optimizer]
 
 
 @dataclass(frozen=True)
-class History:
-    """What happened, one row for each iterate; row 0 is the start.
-
-    Attributes
-    ----------
-    value, step : numpy.ndarray of float64, shape (rows,)
-        The function at each iterate, and the step with which the run left it (the learning rate of
-        an optimiser). The run did not leave the last row: NaN.
-    iterate, gradient : torch.Tensor, shape (rows, *shape of start), or None
-        The iterates and the gradients there; None with ``keep=False``.
-    """
-
-    value: np.ndarray
-    step: np.ndarray
-    iterate: Tensor | None = field(repr=False)
-    gradient: Tensor | None = field(repr=False)
-
-
-@dataclass(frozen=True)
 class Result:
     """The best iterate of a run, and why the run stopped.
 
@@ -111,8 +92,11 @@ class Result:
     iterations, evaluations : int
         Moves made, and values with gradients computed. The two differ by the start, and by the line
         search of an optimiser that has one.
-    history : History
-        One row for each iterate.
+    values, steps : numpy.ndarray of float64, shape (rows,)
+        One row for each iterate, row 0 is the start: the value there, and the step with which the
+        run left it (the learning rate of an optimiser). It did not leave the last one: NaN.
+    iterates, gradients : torch.Tensor, shape (rows, *shape of start), or None
+        The iterates and the gradients there; None with ``keep=False``.
     """
 
     iterate: Tensor
@@ -120,7 +104,10 @@ class Result:
     reason: str
     iterations: int
     evaluations: int
-    history: History = field(repr=False)
+    values: np.ndarray = field(repr=False)
+    steps: np.ndarray = field(repr=False)
+    iterates: Tensor | None = field(repr=False)
+    gradients: Tensor | None = field(repr=False)
 
 
 def descend(
@@ -201,12 +188,12 @@ def descend(
         if not rows:
             raise
         reason = "interrupted"
-    value, *tensors = zip(*rows, strict=True)
+    values, *tensors = zip(*rows, strict=True)
     tensors = (torch.stack(kept) if keep else None for kept in tensors)
     steps = steps[: len(rows) - 1] + [math.nan]  # an interrupt may come after a step was noted
-    history = History(np.array(value), np.array(steps), *tensors)
-    reason, iterations = reason or "iterations", len(rows) - 1
-    return Result(best[1], best[0], reason, iterations, evaluate.count, history)
+    counts = len(rows) - 1, evaluate.count
+    history = np.array(values), np.array(steps), *tensors
+    return Result(best[1], best[0], reason or "iterations", *counts, *history)
 
 
 def _kind(thing) -> str:
