@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+import torch.utils.checkpoint
 from torch.autograd.graph import saved_tensors_hooks
 
 from autodiff_course.exercises import ex03
@@ -32,6 +33,36 @@ def test_saved_bytes_may_keep_the_storages_themselves():
         return sum(storage.nbytes() for storage in storages)
 
     assert ex03.saved_bytes.check(answer)
+
+
+def test_a_hook_that_lets_its_tensors_go_is_told_why_the_count_is_wrong():
+    def answer(f, *inputs):
+        sizes = {}
+
+        def put_away(tensor):
+            storage = tensor.untyped_storage()
+            sizes[storage.data_ptr()] = storage.nbytes()
+
+        with saved_tensors_hooks(put_away, lambda tensor: tensor):
+            f(*inputs)
+        return sum(sizes.values())
+
+    assert "let go before you counted" in _message(ex03.saved_bytes, answer)
+
+
+def test_every_storage_has_a_size_of_its_own():
+    def answer(f, *inputs):
+        storages = {}
+
+        def put_away(tensor):
+            storages[tensor.untyped_storage().data_ptr()] = tensor.detach()
+            return tensor.detach()
+
+        with saved_tensors_hooks(put_away, lambda tensor: tensor):
+            f(*inputs)
+        return len(storages) * inputs[0].nbytes
+
+    assert ex03.saved_bytes.check(answer).status == "wrong"
 
 
 def test_bytes_of_inputs_and_result_are_not_what_is_kept():
@@ -95,6 +126,46 @@ def test_checkpoints_may_use_backward_and_grad():
     assert ex03.gradient_with_checkpoints.check(answer)
 
 
+def test_checkpoints_may_use_a_vjp():
+    def answer(layer, x, length, segment, adjoint):
+        starts, y = [], x.detach()
+        with torch.no_grad():
+            for number in range(length - segment):
+                if number % segment == 0:
+                    starts.append(y)
+                y = layer(y)
+        starts.append(y)
+        del y
+
+        def run(y):
+            for _ in range(segment):
+                y = layer(y)
+            return y
+
+        while starts:
+            _, pull = torch.func.vjp(run, starts.pop())
+            adjoint = pull(adjoint)[0].detach()  # it could be differentiated again
+            del _, pull
+        return adjoint
+
+    assert ex03.gradient_with_checkpoints.check(answer)
+
+
+def test_the_checkpoint_of_pytorch_is_not_the_exercise():
+    def answer(layer, x, length, segment, adjoint):
+        def run(y):
+            for _ in range(segment):
+                y = layer(y)
+            return y
+
+        y = start = x.detach().clone().requires_grad_()
+        for _ in range(length // segment - 1):
+            y = torch.utils.checkpoint.checkpoint(run, y, use_reentrant=False)
+        return torch.autograd.grad(run(y), start, adjoint)[0]
+
+    assert "Write it yourself" in _message(ex03.gradient_with_checkpoints, answer)
+
+
 def test_running_ahead_through_the_last_segment_is_noticed():
     def answer(layer, x, length, segment, adjoint):
         with torch.no_grad():
@@ -120,6 +191,27 @@ def test_a_loop_from_above_finds_the_segment_too():
 
 def test_the_square_root_is_not_the_answer():
     assert not ex03.best_segment.check(lambda length, budget: math.isqrt(length))
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (lambda length, budget: None, "none fits"),
+        (
+            lambda length, budget: max(
+                (
+                    s
+                    for s in range(1, math.isqrt(length) + 1)
+                    if length % s == 0 and length // s + s - 1 <= budget
+                ),
+                default=None,
+            ),
+            "up to the square root only",
+        ),
+    ],
+)
+def test_a_wrong_none_and_a_short_search_have_messages_of_their_own(answer, message):
+    assert message in _message(ex03.best_segment, answer)
 
 
 # 5. gradient_by_halving
@@ -149,7 +241,23 @@ def test_a_plain_gradient_holds_too_much_to_count_as_halving():
     def answer(layer, x, length, adjoint):
         return _plain(layer, x, length, length, adjoint)
 
-    assert "too much is held" in _message(ex03.gradient_by_halving, answer)
+    assert "swept whole" in _message(ex03.gradient_by_halving, answer)
+
+
+@pytest.mark.parametrize("last", [2, 3, 8])
+def test_halving_goes_on_to_single_layers(last):
+    def answer(layer, x, length, adjoint):
+        if length <= last:
+            return _plain(layer, x, length, length, adjoint)
+        half, middle = length // 2, x
+        with torch.no_grad():
+            for _ in range(half):
+                middle = layer(middle)
+        adjoint = answer(layer, middle, length - half, adjoint)
+        del middle
+        return answer(layer, x, half, adjoint)
+
+    assert "swept whole" in _message(ex03.gradient_by_halving, answer)
 
 
 # 6. four_gradients

@@ -17,6 +17,7 @@ __all__ = [
     "first_part_first",
     "first_segment_first",
     "half_and_half",
+    "hundred_sines",
     "last_segment_only",
     "over_saved",
     "runs_of_halving",
@@ -53,6 +54,22 @@ def over_saved(measure, key=lambda tensor: object()):
         return sum(found.values())
 
     return count
+
+
+def hundred_sines(x):
+    """Run 100 sines, and ask the first for what it keeps, as a sweep would."""
+    y = first = torch.sin(x)
+    for _ in range(99):
+        y = torch.sin(y)
+    try:
+        first.grad_fn._saved_self  # noqa: B018 - to read it takes it out
+    except (RuntimeError, TypeError):
+        raise ValueError(
+            "Your hook `put_away` did not hand its tensor on, so no sweep could take it out again. "
+            "A tensor that you let go before you counted gives its address to the next one: "
+            "return the tensor, or its `detach()`"
+        ) from None
+    return y
 
 
 class Watched:

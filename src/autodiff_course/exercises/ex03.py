@@ -6,6 +6,7 @@ import math
 
 import torch
 from torch.autograd.graph import saved_tensors_hooks
+from torch.utils.checkpoint import checkpoint
 
 from . import chains03
 from .chains03 import Watched, bent, descended, over_saved, values, wanting
@@ -80,6 +81,10 @@ def _sum_of_slices(x):
     return (x[:10].sin() + x[10:20].sin()).sum()
 
 
+def _times_fixed(W):
+    return values(7, 20) @ W
+
+
 def _chain_of_five(x):
     for _ in range(5):
         x = torch.sin(x)
@@ -97,6 +102,9 @@ def _calls():
         "two slices of ten numbers each": (_sum_of_slices, wanting(1000)),
         "five sines": (_chain_of_five, wanting(100)),
         "torch.exp of 100 numbers": (torch.exp, wanting(100)),
+        "100 sines": (chains03.hundred_sines, wanting(1000)),
+        "A @ W, where only W wants a gradient": (_times_fixed, wanting(20, 5)),
+        "x * y of two sizes": (torch.mul, wanting(30, 20), wanting(20, seed=1)),
     }
     return [case(*call, label=label) for label, call in calls.items()]
 
@@ -106,6 +114,12 @@ _mistakes(
     (
         "x * x keeps x twice, but in one storage: count each storage once.",
         over_saved(lambda tensor: tensor.untyped_storage().nbytes()),
+    ),
+    (
+        "Two slices of one storage have two addresses: take the address of the storage.",
+        over_saved(
+            lambda tensor: tensor.untyped_storage().nbytes(), key=lambda tensor: tensor.data_ptr()
+        ),
     ),
     (
         "A slice keeps the whole storage alive: ask the storage for its bytes.",
@@ -126,7 +140,8 @@ _mistakes(
 saved_bytes.add_hints(
     "Begin with `saved_by`, and look at the storage of each tensor that is put away.",
     "Keep the sizes in a dict with the storage's address as key: the same storage twice is one.",
-    "Keep the result of f in a name until you have counted: what is freed gives its address away.",
+    "Return the tensor (or its `detach()`) from the hook: what is let go gives its address to the "
+    "next tensor, and two storages are counted as one.",
 )
 
 
@@ -158,8 +173,21 @@ _mistakes(
     ),
     ("Those are numbers. Each takes 4 bytes.", lambda: 64 * 20 + 2 * 64 * 50),
     (
-        "tanh keeps its result, not its input, and a sum keeps nothing.",
+        "One of 64 × 50 too many: tanh keeps its result, not its input, and + and − keep nothing, "
+        "so the targets are not kept either.",
         lambda: 4 * (64 * 20 + 3 * 64 * 50),
+    ),
+    (
+        "The product keeps the inputs, for the gradient of W, and not W.",
+        lambda: 4 * (20 * 50 + 2 * 64 * 50),
+    ),
+    (
+        "Parameters are kept only where a gradient needs them: here neither W nor b.",
+        lambda: 4 * (64 * 20 + 2 * 64 * 50 + 20 * 50 + 50),
+    ),
+    (
+        "Three operations keep a tensor each: the product, tanh and the square.",
+        lambda: 4 * 64 * 50,
     ),
     ("The square keeps what is squared, beside what tanh keeps.", lambda: 4 * (64 * 20 + 64 * 50)),
 )
@@ -179,7 +207,7 @@ network_bytes.add_hints(
     minutes=15,
     seconds=20.0,
     uses="import torch",
-    insight="Memory is traded for work, and not for accuracy: the bits are the same.",
+    insight="Memory is traded for work, and not for accuracy: the same bits arrive at x.",
     next_try="Allow a segment that does not divide the length.",
 )
 def gradient_with_checkpoints(layer, x, length, segment, adjoint):
@@ -226,12 +254,21 @@ def _random_chains(random):
 
 
 @gradient_with_checkpoints.method(
-    "The gradient is right, but more is held than the starts and one segment. Is everything "
-    "that is only run ahead under `torch.no_grad()`?"
+    "The gradient is right, but PyTorch's `checkpoint` made it: that is section 7. Write it "
+    "yourself, with `torch.no_grad()` and `torch.autograd.grad`.",
+    watch=[checkpoint],
+)
+def _by_hand(call):
+    return not call.calls_of(checkpoint)
+
+
+@gradient_with_checkpoints.method(
+    "The gradient is right, but more is held than the starts and one segment. Is everything that "
+    "is only run ahead under `torch.no_grad()`, and each segment let go before the next runs?"
 )
 def _holds_little(call):
     layer, _, length, segment, _ = call.arguments
-    return layer.most <= length // segment + segment + 2
+    return layer.most <= length // segment + segment + 3
 
 
 @gradient_with_checkpoints.method(
@@ -317,7 +354,8 @@ def _fitting(length, budget):
 _mistakes(
     best_segment,
     (
-        "That holds the fewest tensors. What is asked is the least work that fits.",
+        "That holds the fewest tensors. What is asked is the least work that fits. (Do you search "
+        "up to the square root only?)",
         lambda length, budget: min(
             _fitting(length, budget), key=lambda s: length // s + s, default=None
         ),
@@ -330,6 +368,11 @@ _mistakes(
         "One too many is counted: the start of the segment at work is held once. (Or is `<` in "
         "the place of `<=`?)",
         lambda length, budget: max(_fitting(length, budget - 1), default=None),
+    ),
+    (
+        "You say that none fits. For 6 layers and a budget of 4, s = 3 does: 2 + 3 − 1 = 4. (Or is "
+        "a `return` missing?)",
+        lambda length, budget: None,
     ),
     (
         "A segment must divide the length.",
@@ -355,7 +398,8 @@ best_segment.add_hints(
     seconds=20.0,
     uses="import torch",
     insight="Logarithmic memory costs a logarithmic factor of work.",
-    next_try="Stop halving at eight layers, and record those: how much work does that save?",
+    next_try="In a second function, stop halving at eight layers and record those: how much work "
+    "does that save?",
 )
 def gradient_by_halving(layer, x, length, adjoint):
     """Return the adjoint of x, for `adjoint` at the end of a chain of `length` layers.
@@ -393,12 +437,21 @@ def _long_chains():
 
 
 @gradient_by_halving.method(
+    "The gradient is right, but a part of more than one layer was swept whole. Halve it too; to "
+    "stop earlier is worth a try in a second function."
+)
+def _halves_to_the_end(call):
+    layer, _, length, _ = call.arguments
+    return layer.runs >= chains03.runs_of_halving(length)
+
+
+@gradient_by_halving.method(
     "The gradient is right, but too much is held. Is everything that is run ahead under "
     "`torch.no_grad()`, and the middle let go before the first part?"
 )
 def _holds_a_logarithm(call):
     layer, _, length, _ = call.arguments
-    return layer.most <= length.bit_length() + 2
+    return layer.most <= length.bit_length() + 3
 
 
 @gradient_by_halving.method("The gradient is right, but too many layers run: begin at the middle.")
@@ -464,6 +517,8 @@ _mistakes(
     ("d: the product k·x is recorded, though k was not.", lambda: (18.0, 12.0, 6.0, 0.0)),
     ("b: two sweeps, and gradients accumulate.", lambda: (18.0, 6.0, 6.0, 9.0)),
     ("c: only one of the two terms has a graph.", lambda: (18.0, 12.0, 12.0, 9.0)),
+    ("c: `detach` made a second tensor; y itself keeps its graph.", lambda: (18.0, 12.0, 0.0, 9.0)),
+    ("d: the square was not recorded. k is the number 9.", lambda: (18.0, 12.0, 6.0, 18.0)),
 )
 
 
@@ -582,12 +637,14 @@ def _with_a_grad(x):
 
 @descend_in_place.cases
 def _descents():
+    bowl, hill = "f = lambda x: ((x - 1) ** 2).sum()", "f = lambda x: (x**4 - x).sum()"
+    stale = _with_a_grad(wanting(2, dtype=torch.float64))
     return [
-        case(_bowl, wanting(1, dtype=torch.float64), 0.2, 3),
-        case(_bowl, wanting(3, dtype=torch.float64), 0.1, 5),
-        case(_hill, wanting(4, seed=2, dtype=torch.float64), 0.05, 4),
-        case(_bowl, _with_a_grad(wanting(2, dtype=torch.float64)), 0.1, 3, label="x has a .grad"),
-        case(_hill, wanting(2, dtype=torch.float64), 0.05, 0),
+        case(_bowl, wanting(1, dtype=torch.float64), 0.2, 3, label=f"{bowl}, 3 steps of 0.2"),
+        case(_bowl, wanting(3, dtype=torch.float64), 0.1, 5, label=f"{bowl}, 5 steps of 0.1"),
+        case(_hill, wanting(4, seed=2, dtype=torch.float64), 0.05, 4, label=f"{hill}, 4 steps"),
+        case(_bowl, stale, 0.1, 3, label=f"{bowl}, x has a .grad from before"),
+        case(_hill, wanting(2, dtype=torch.float64), 0.05, 0, label=f"{hill}, 0 steps"),
     ]
 
 
@@ -623,7 +680,8 @@ def _numbers_only(call):
 _mistakes(
     descend_in_place,
     (
-        "The gradients of earlier steps are added up: forget them each time.",
+        "The gradients of earlier steps are added up. `backward()` adds to `.grad`: set it to None "
+        "before each sweep.",
         lambda f, x, rate, steps: [
             f(descended(f, x, rate, n, forget=False)).item() for n in range(steps)
         ],
