@@ -4,6 +4,7 @@ import itertools
 import math
 import random
 
+import numpy as np
 import pytest
 
 from autodiff_course import graph
@@ -537,3 +538,15 @@ def test_a_careless_pair_test_never_passes_by_luck(answer):
 
 def test_one_vector_on_both_sides_is_told_so():
     assert "u equals your v" in _message(ex02.is_dual_pair, ex02._same_vector)
+
+
+@pytest.mark.parametrize("number", [np.float64(2.0), np.float32(2.0), np.int64(2)])
+def test_a_number_of_numpy_may_stand_before_a_dual_number(number):
+    x = ex02.Dual(3.0, 1.0)
+    assert (number + x, number * x) == (ex02.Dual(5.0, 1.0), ex02.Dual(6.0, 2.0))
+
+
+@pytest.mark.parametrize("thing", [np.array([1.0, 2.0]), "2", [2.0], 1j, None])
+def test_lift_refuses_what_is_no_real_number(thing):
+    with pytest.raises(TypeError, match="a Dual or a real number"):
+        ex02.lift(thing)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from numbers import Real
 from typing import NamedTuple
 
 from .comparing import plain
@@ -25,6 +26,7 @@ class Dual(NamedTuple):
 
     value: float
     tangent: float = 0.0
+    __array_ufunc__ = None  # a number of NumPy leaves its + and * to the dual number
 
     def __add__(self, other):
         other = lift(other)
@@ -66,11 +68,18 @@ class Dual(NamedTuple):
 def lift(x):
     """Return a dual number itself, and a plain number as one that does not move.
 
+    Raises
+    ------
+    TypeError
+        If `x` is neither a dual nor a real number.
+
     Examples
     --------
     >>> lift(5.0)
     Dual(value=5.0, tangent=0.0)
     """
+    if not isinstance(x, (tuple, Real)):
+        raise TypeError(f"expected a Dual or a real number, got {x!r}")
     return x if isinstance(x, tuple) else Dual(x)
 
 

@@ -229,8 +229,8 @@ _ON_FLOATS = "f runs on dual numbers here: a float has no tangent, and no .sin()
 def newton_step(f, x):
     """Return where the tangent line of f at x meets zero: x - f(x) / f'(x).
 
-    f is written with + - * / and .sin(), so that it runs on your Dual; x is
-    a float. One run of f is enough for both numbers.
+    f is written with + - * / and .sin(), so that it runs on your Dual (and
+    on Scalar); x is a float. One run of f is enough for both numbers.
     """
     y = f(Dual(x, 1.0))
     return x - y.value / y.tangent
@@ -713,7 +713,7 @@ find_transposed.add_hints(
 
 @exercise(
     minutes=6,
-    insight="Where the brackets stand is the whole difference between the two modes.",
+    insight="Two orders, two bills, one Jacobian; the layers between have a say in both.",
     next_try="Find sizes for which a bracket that begins in the middle beats both.",
 )
 def bracket_costs(sizes):
