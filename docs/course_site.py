@@ -192,7 +192,7 @@ def _correct(button: dict[str, Any], pagename: str, repo: Repository) -> None:
 
 
 def correct_buttons(app: Sphinx, pagename: str, _template: str, context: dict, _tree: Any) -> None:
-    """Correct the addresses behind the buttons above a page, or leave out those that lead nowhere."""
+    """Correct the addresses of the buttons above a page; leave out those that lead nowhere."""
     repo = repository(ROOT)
     groups = context.get("header_buttons", [])
     if not repo.is_public:

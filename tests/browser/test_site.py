@@ -5,7 +5,6 @@ import html.parser
 import importlib
 import posixpath
 import re
-from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
