@@ -176,6 +176,10 @@ def add_head(app: Sphinx, pagename: str, _template: str, context: dict, doctree:
 # --- Buttons --------------------------------------------------------------------------------------
 
 
+# The groups of buttons that lead to the repository or to a copy of it elsewhere.
+LEADS_OUT = {"launch-buttons", "source-buttons", "source-repository-button"}
+
+
 def _correct(button: dict[str, Any], pagename: str, repo: Repository) -> None:
     """Make a button above a notebook lead to where the notebook lies, which is not in docs/."""
     name = PurePosixPath(pagename).name + ".ipynb"
@@ -188,10 +192,13 @@ def _correct(button: dict[str, Any], pagename: str, repo: Repository) -> None:
 
 
 def correct_buttons(app: Sphinx, pagename: str, _template: str, context: dict, _tree: Any) -> None:
-    """Correct the addresses behind the buttons above a notebook."""
-    if pagename.startswith("notebooks/"):
-        repo = repository(ROOT)
-        for group in context.get("header_buttons", []):
+    """Correct the addresses of the buttons above a page; leave out those that lead nowhere."""
+    repo = repository(ROOT)
+    groups = context.get("header_buttons", [])
+    if not repo.is_public:
+        context["header_buttons"] = [g for g in groups if g.get("label") not in LEADS_OUT]
+    elif pagename.startswith("notebooks/"):
+        for group in groups:
             for button in group.get("buttons", []):
                 _correct(button, pagename, repo)
 

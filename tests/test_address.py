@@ -7,7 +7,7 @@ import nbformat
 import pytest
 
 import address
-from address import Repository, disagreements, readdressed, repository, rewrite, setup_cell
+from address import NOT_PUBLIC, Repository, repository, rewrite, setup_cell
 from notebooks import ROOT, course_notebooks, read, write
 
 OTHER = Repository("ada-l", "course.2")
@@ -21,8 +21,7 @@ def copy(tmp_path):
         shutil.copy2(path, tmp_path / path.relative_to(ROOT))
     repo = repository()
     setup = nbformat.v4.new_code_cell(setup_cell(repo), metadata={"tags": ["setup"]})
-    links = address.launch_links(repo, "99_last.ipynb")
-    title = nbformat.v4.new_markdown_cell(f"# Title\n\n{links}")
+    title = nbformat.v4.new_markdown_cell("# Title\n\nA promise.")
     nb = nbformat.v4.new_notebook(cells=[title, setup])
     write(nb, tmp_path / "notebooks/99_last.ipynb")
     return tmp_path
@@ -41,8 +40,8 @@ def edit(path, old, new):
     path.write_text(text.replace(old, new), encoding="utf-8")
 
 
-def test_everything_agrees():
-    assert disagreements() == []
+def test_everything_agrees(copy):
+    assert rewrite(copy) == []
 
 
 def test_the_address_stands_nowhere_else():
@@ -61,29 +60,27 @@ def test_the_address_stands_nowhere_else():
     assert set(search.stdout.split()) <= {"pyproject.toml", "README.md"} | notebooks
 
 
-def test_readme_has_both_badges_of_every_notebook():
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    for path in course_notebooks():
-        assert address.binder_url(repository(), path.name) in readme
-        assert address.colab_url(repository(), path.name) in readme
-
-
-def test_every_notebook_begins_with_its_own_links():
-    for path in course_notebooks():
-        title = nbformat.read(path, as_version=4).cells[0].source
-        assert address.launch_links(repository(), path.name) in title
-
-
-def test_a_new_address_is_carried_everywhere(copy):
-    change_address(copy, OTHER.url)
-    assert disagreements(copy)
+def test_without_a_public_address_no_button_leads_nowhere(copy):
+    change_address(copy, "https://github.com/not_set/course")
     rewrite(copy)
-    assert disagreements(copy) == []
-    old = f"{repository().owner}/{repository().name}"
     for path in [copy / "README.md", *course_notebooks(copy)]:
         text = path.read_text(encoding="utf-8")
-        assert old not in text
-        assert f"{OTHER.owner}/{OTHER.name}" in text
+        assert "mybinder.org/v2" not in text and "colab.research" not in text
+    assert (copy / "README.md").read_text(encoding="utf-8").count(NOT_PUBLIC) == 1
+
+
+def test_a_public_address_brings_every_button(copy):
+    change_address(copy, OTHER.url)
+    rewrite(copy)
+    readme = (copy / "README.md").read_text(encoding="utf-8")
+    assert NOT_PUBLIC not in readme
+    for path in course_notebooks():
+        assert address.badges(OTHER, path.name) in readme
+    for path in course_notebooks(copy):
+        cells = read(path).cells
+        assert cells[0].source.split("\n\n")[1] == address.launch_links(OTHER, path.name)
+        (setup,) = [cell for cell in cells if "setup" in cell.metadata.get("tags", [])]
+        assert f'git+{OTHER.url}"' in setup.source
 
 
 def test_rewriting_twice_changes_nothing(copy):
@@ -102,34 +99,13 @@ def test_rewriting_there_and_back_gives_the_same_files(copy):
     assert [path.read_bytes() for path in files] == before
 
 
-def test_a_planted_badge_is_found(copy):
+def test_a_planted_fault_is_found_and_mended(copy):
+    last = copy / "notebooks/99_last.ipynb"
+    edit(last, "leaves torch as it is", "replaces torch")
     readme = copy / "README.md"
-    badge = address.badges(OTHER, "01.ipynb")
-    readme.write_text(readme.read_text(encoding="utf-8") + badge, encoding="utf-8")
-    right = f"{repository().owner}/{repository().name}"
-    assert disagreements(copy) == [
-        f"README.md: an address leads to ada-l/course.2, expected {right}"
-    ]
-
-
-def test_a_planted_setup_cell_is_found(copy):
-    path = copy / "notebooks/99_last.ipynb"
-    edit(path, "leaves torch as it is", "replaces torch")
-    assert disagreements(copy) == [
-        "99_last.ipynb: the set-up cell is not the one of tools/address.py"
-    ]
-    rewrite(copy)
-    assert read(path).cells[1].source == setup_cell(repository())
-
-
-def test_links_to_other_projects_are_left_alone():
-    text = "See https://github.com/someone/else and [this](https://mybinder.org)."
-    assert readdressed(text, OTHER) == text
-
-
-def test_a_sentence_may_end_with_an_address():
-    text = "git clone https://github.com/a/b."
-    assert readdressed(text, OTHER) == "git clone https://github.com/ada-l/course.2."
+    edit(readme, NOT_PUBLIC, NOT_PUBLIC.replace("no public", "a public"))
+    assert rewrite(copy) == [readme, last]
+    assert read(last).cells[1].source == setup_cell(repository())
 
 
 @pytest.mark.parametrize("url", ["https://github.com/", "https://example.org/a/b", "a/b", ""])

@@ -5,11 +5,14 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 import tomllib
+from importlib import metadata
 
 import pytest
 import yaml
 from packaging.requirements import Requirement
+from packaging.version import Version
 
 from notebooks import ROOT
 
@@ -221,6 +224,17 @@ def test_a_page_names_verbs_that_the_makefile_has(name):
     named = set(re.findall(r"(?:^|`)make ([a-z][a-z-]*)", text_of(name), flags=re.MULTILINE))
     assert named
     assert named - verbs_of_makefile() == set()
+
+
+def test_what_readme_prints_is_what_it_says():
+    (block,) = re.findall(r"```python\n(import torch.*?)```", text_of("README.md"), re.DOTALL)
+    said = [float(number) for number in re.findall(r"# (?:torch 2\.13: )?([\d.]+)", block)]
+    done = subprocess.run([sys.executable, "-c", block], capture_output=True, text=True, check=True)
+    printed = [float(number) for number in re.findall(r"tensor\(([\d.]+)", done.stdout)]
+    assert len(said) == 2
+    if Version(metadata.version("torch")) >= Version("2.15"):  # which has mended it
+        said[1] = said[0]
+    assert printed == pytest.approx(said, abs=1e-3)
 
 
 def test_the_contributors_page_names_files_and_tests_that_exist():

@@ -1,7 +1,7 @@
 """Carry the repository's public address from pyproject.toml to wherever a reader follows it.
 
 ``python tools/address.py`` rewrites README.md and the notebooks; ``make address`` calls it. Doing
-it twice changes nothing.
+it twice changes nothing. Where there is no public address yet, nothing that leads to one is shown.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import sys
 import tomllib
-from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,14 +16,13 @@ from notebooks import ROOT, course_notebooks, read, tags, write
 
 GITHUB = "https://github.com/"
 
-# What stands before and after OWNER/REPO in each address that a reader follows. A plain link to
-# GitHub is not among them, since it may well lead to somebody else's project.
-_BINDER = ("https://mybinder.org/v2/gh/", "/HEAD?urlpath=lab/tree/notebooks/")
-_COLAB = ("https://colab.research.google.com/github/", "/blob/main/notebooks/")
-_PIP = (f"git+{GITHUB}", "")
-_CLONE = (f"git clone {GITHUB}", "")
-_SHAPES = (_BINDER, _COLAB, _PIP, _CLONE)
-_NAME = r"[A-Za-z0-9_.-]*[A-Za-z0-9_-]"  # a full stop after it ends a sentence
+NAME = r"[A-Za-z0-9_.-]*[A-Za-z0-9_-]"  # a full stop after it ends a sentence
+NOT_PUBLIC = (
+    "This course has no public address yet, so nothing here opens on Binder or Colab. "
+    "Once pyproject.toml has the address, `make address` brings the buttons."
+)
+# The row of a notebook in README.md's table, without what its last column holds.
+_ROW = re.compile(r"^(\| \d\d \| .*\(notebooks/(\S+\.ipynb)\) \|.*\|)[^|\n]*\|$", re.MULTILINE)
 
 
 class Repository(NamedTuple):
@@ -38,6 +36,11 @@ class Repository(NamedTuple):
         """Its address."""
         return f"{GITHUB}{self.owner}/{self.name}"
 
+    @property
+    def is_public(self) -> bool:
+        """Whether it can exist: no owner on GitHub has an underscore in the name."""
+        return "_" not in self.owner
+
 
 def repository(root: Path = ROOT) -> Repository:
     """Return the repository that pyproject.toml names.
@@ -50,7 +53,7 @@ def repository(root: Path = ROOT) -> Repository:
     settings = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
     url = settings["project"]["urls"]["Repository"]
     bare = url.removesuffix("/").removesuffix(".git")
-    match = re.fullmatch(rf"{re.escape(GITHUB)}({_NAME})/({_NAME})", bare)
+    match = re.fullmatch(rf"{re.escape(GITHUB)}({NAME})/({NAME})", bare)
     if match is None:
         raise ValueError(
             f"pyproject.toml, [project.urls] Repository: expected {GITHUB}OWNER/REPO, got {url!r}"
@@ -60,19 +63,25 @@ def repository(root: Path = ROOT) -> Repository:
 
 def binder_url(repo: Repository, notebook: str) -> str:
     """Return the address that opens a notebook, given by its file's name, on Binder."""
-    return f"{_BINDER[0]}{repo.owner}/{repo.name}{_BINDER[1]}{notebook}"
+    return (
+        f"https://mybinder.org/v2/gh/{repo.owner}/{repo.name}"
+        f"/HEAD?urlpath=lab/tree/notebooks/{notebook}"
+    )
 
 
 def colab_url(repo: Repository, notebook: str) -> str:
     """Return the address that opens a notebook, given by its file's name, on Colab."""
-    return f"{_COLAB[0]}{repo.owner}/{repo.name}{_COLAB[1]}{notebook}"
+    return (
+        f"https://colab.research.google.com/github/{repo.owner}/{repo.name}"
+        f"/blob/main/notebooks/{notebook}"
+    )
 
 
 def badges(repo: Repository, notebook: str) -> str:
     """Return the Markdown of the two badges that open a notebook, given by its file's name."""
     return (
         "[![Open in Binder](https://mybinder.org/badge_logo.svg)]"
-        f"({binder_url(repo, notebook)})\n"
+        f"({binder_url(repo, notebook)}) "
         "[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]"
         f"({colab_url(repo, notebook)})"
     )
@@ -104,34 +113,32 @@ def setup_cell(repo: Repository) -> str:
     )
 
 
-def _addresses(text: str, replace: Callable[[re.Match], str]) -> str:
-    for before, after in _SHAPES:
-        pattern = rf"({re.escape(before)})({_NAME}/{_NAME})({re.escape(after)})"
-        text = re.sub(pattern, replace, text)
+def rewritten_readme(text: str, repo: Repository) -> str:
+    """Return README.md with the badges of `repo` in its table, or with a line that says why not."""
+
+    def row(match: re.Match) -> str:
+        shown = f" {badges(repo, match[2])} " if repo.is_public else " "
+        return f"{match[1]}{shown}|"
+
+    text = _ROW.sub(row, text.replace(f"{NOT_PUBLIC}\n\n", ""))
+    if not repo.is_public:
+        *_, last = _ROW.finditer(text)
+        text = f"{text[: last.end()]}\n\n{NOT_PUBLIC}{text[last.end() :]}"
     return text
 
 
-def readdressed(text: str, repo: Repository) -> str:
-    """Return a text in which every badge, pip and clone address leads to `repo`."""
-    return _addresses(text, lambda match: f"{match[1]}{repo.owner}/{repo.name}{match[3]}")
-
-
-def owners_named(text: str) -> set[str]:
-    """Return every OWNER/REPO that a badge, pip or clone address of a text leads to."""
-    found: set[str] = set()
-
-    def note(match: re.Match) -> str:
-        found.add(match[2])
-        return match[0]
-
-    _addresses(text, note)
-    return found
+def rewritten_title(text: str, repo: Repository, notebook: str) -> str:
+    """Return the title cell of a notebook with its links, or without where there are none."""
+    heading, *rest = text.split("\n\n")
+    rest = [part for part in rest if not part.startswith("[Open in Binder](")]
+    links = [launch_links(repo, notebook)] if repo.is_public else []
+    return "\n\n".join([heading, *links, *rest])
 
 
 def _rewrite_readme(root: Path, repo: Repository) -> list[Path]:
     path = root / "README.md"
     old = path.read_text(encoding="utf-8")
-    new = readdressed(old, repo)
+    new = rewritten_readme(old, repo)
     if new == old:
         return []
     path.write_text(new, encoding="utf-8", newline="\n")
@@ -140,11 +147,10 @@ def _rewrite_readme(root: Path, repo: Repository) -> list[Path]:
 
 def _rewrite_notebook(path: Path, repo: Repository) -> list[Path]:
     nb = read(path)
+    nb.cells[0].source = rewritten_title(nb.cells[0].source, repo, path.name)
     for cell in nb.cells:
         if "setup" in tags(cell):
             cell.source = setup_cell(repo)
-        elif cell.cell_type == "markdown":
-            cell.source = readdressed(cell.source, repo)
     return [path] if write(nb, path) else []
 
 
@@ -163,28 +169,13 @@ def rewrite(root: Path = ROOT) -> list[Path]:
     return changed
 
 
-def disagreements(root: Path = ROOT) -> list[str]:
-    """Return, in words, where README.md or a notebook does not agree with pyproject.toml."""
-    repo = repository(root)
-    right = f"{repo.owner}/{repo.name}"
-    faults = []
-    for path in [root / "README.md", *course_notebooks(root)]:
-        for named in sorted(owners_named(path.read_text(encoding="utf-8")) - {right}):
-            faults.append(f"{path.name}: an address leads to {named}, expected {right}")
-    for path in course_notebooks(root):
-        for cell in read(path).cells:
-            if "setup" in tags(cell) and cell.source != setup_cell(repo):
-                faults.append(f"{path.name}: the set-up cell is not the one of tools/address.py")
-    return faults
-
-
 def main() -> int:
     """Rewrite, say what changed, and return the exit status."""
     changed = rewrite()
     for path in changed:
         print(f"written: {path.relative_to(ROOT)}")
     if not changed:
-        print(f"unchanged: every address leads to {repository().url}")
+        print(f"unchanged: everything agrees with {repository().url}")
     return 0
 
 
