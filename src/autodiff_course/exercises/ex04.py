@@ -730,6 +730,16 @@ def _in_place(f, w, step):
         shared[0] -= step
 
 
+@central_slopes.mistake("The shifts pile up: make two fresh clones of w for each element.")
+def _both_piled_up(f, w, step):
+    up, down, slopes = w.clone(), w.clone(), torch.zeros_like(w)
+    for i in range(len(w)):
+        up[i] += step
+        down[i] -= step
+        slopes[i] = (f(up) - f(down)) / (2 * step)
+    return slopes
+
+
 @central_slopes.mistake(
     "Element 0 is still shifted when element 1 is moved: shift it back, or make a fresh clone."
 )
