@@ -24,7 +24,29 @@ def test_the_rule_is_the_one_that_autograd_finds():
     assert ex04.scaled_backward.check(by_autograd)
 
 
+def test_a_plain_number_for_s_and_one_of_length_one_are_told_apart():
+    def answer(shape):
+        def rule(x, s, needs, adjoint):
+            by_x, by_s = ex04.scaled_backward.reference(x, s, needs, adjoint)
+            return by_x, None if by_s is None else shape(by_s)
+
+        return rule
+
+    assert ".item()" in _message(ex04.scaled_backward, answer(torch.Tensor.item))
+    message = _message(ex04.scaled_backward, answer(lambda s: s.reshape(1)))
+    assert "not one of length 1" in message
+
+
 # straight_through
+
+
+def test_the_weights_of_the_caller_do_not_require_grad_afterwards():
+    def answer(w, x, y):
+        w.requires_grad_()
+        ((w + (w.round() - w).detach()) * x - y).square().mean().backward()
+        return w.grad.clone()
+
+    assert "The caller's w requires grad now" in _message(ex04.straight_through, answer)
 
 
 def test_the_detach_trick_is_right_and_plain_rounding_and_floor_are_recognised():
@@ -46,17 +68,19 @@ def test_the_detach_trick_is_right_and_plain_rounding_and_floor_are_recognised()
 
 
 def _node(backward, keep=None, apply=True):
-    """Make an answer of a backward rule, in the style in which forward gets ctx."""
+    """Make an answer of a backward rule."""
 
     class Answer(torch.autograd.Function):
         @staticmethod
-        def forward(ctx, x, w, f, step):
-            output = f(x, w)
+        def forward(x, w, f, step):
+            return f(x, w)
+
+        @staticmethod
+        def setup_context(ctx, inputs, output):
+            x, w, ctx.f, ctx.step = inputs
             ctx.save_for_backward(x, w, output)
-            ctx.f, ctx.step = f, step
             if keep:
                 setattr(ctx, keep, output)
-            return output
 
     Answer.backward = staticmethod(backward)
     return lambda f, x, w, step: Answer.apply(x, w, f, step) if apply else f(x, w)
@@ -91,8 +115,20 @@ def _rule(**options):
     return lambda ctx, adjoint: (None, _difference(ctx, adjoint, **options), None, None)
 
 
-def test_a_function_in_the_old_style_is_right():
+def test_a_function_is_right_and_in_the_older_form_it_is_told_so():
+    class Older(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x, w, f, step):
+            output = f(x, w)
+            ctx.save_for_backward(x, w, output)
+            ctx.f, ctx.step = f, step
+            return output
+
+        backward = staticmethod(_rule())
+
     assert ex04.node_of.check(_node(_rule()))
+    result = ex04.node_of.check(lambda f, x, w, step: Older.apply(x, w, f, step))
+    assert result.status == "other way" and "older form" in result.message
 
 
 @pytest.mark.parametrize(
@@ -100,8 +136,17 @@ def test_a_function_in_the_old_style_is_right():
     [
         ("✗", "Function by its apply", _node(None, apply=False)),
         ("≈", "No Function of yours", _surrogate),
-        ("✗", "one value for each", _node(lambda c, a: _difference(c, a))),
-        ("✗", "one value for each", _node(lambda c, a: (None, None, None, None))),
+        ("✗", "returns 1 of 4 values", _node(lambda c, a: _difference(c, a))),
+        ("✗", "returns 2 of 4 values", _node(lambda c, a: (None, _difference(c, a)))),
+        ("✗", "None in every place", _node(lambda c, a: (None, None, None, None))),
+        ("✗", "stands in place 1", _node(lambda c, a: (_difference(c, a), None, None, None))),
+        ("✗", "raised AttributeError: ", _node(lambda c, a: c.nothing)),
+        ("✗", "PyTorch refuses", _node(lambda c, a: (None, a.new_ones(7), None, None))),
+        (
+            "✗",
+            "zeros for x",
+            _node(lambda c, a: (torch.zeros_like(a), _difference(c, a), None, None)),
+        ),
         ("✗", "w was changed", _node(_rule(shifted=_shared))),
         (
             "✗",
@@ -139,9 +184,12 @@ def test_every_alias_of_the_weights_is_a_leak(alias):
 def test_unit_vectors_times_the_step_are_right():
     def answer(f, w, step):
         eye = step * torch.eye(len(w), dtype=w.dtype)
-        return torch.tensor([(f(w + e) - f(w - e)) / (2 * step) for e in eye])
+        return torch.tensor([(f(w + e) - f(w - e)) / (2 * step) for e in eye], dtype=w.dtype)
 
     assert ex04.central_slopes.check(answer)
+    for unlike in (torch.Tensor.float, torch.Tensor.tolist):
+        message = _message(ex04.central_slopes, lambda *given, to=unlike: to(answer(*given)))
+        assert message.startswith("Return a tensor like w")
 
 
 # best_step
@@ -181,13 +229,18 @@ def test_the_powers_alone_are_recognised():
 # recursive_node
 
 
-def _recursive(backward):
+def _recursive(backward, keep=False):
     class Answer(torch.autograd.Function):
         @staticmethod
-        def forward(ctx, x, f, step):
-            ctx.save_for_backward(x)
-            ctx.f, ctx.step = f, step
+        def forward(x, f, step):
             return f(x)
+
+        @staticmethod
+        def setup_context(ctx, inputs, output):
+            x, ctx.f, ctx.step = inputs
+            ctx.save_for_backward(x)
+            if keep:
+                ctx.x = x
 
     Answer.backward = staticmethod(lambda ctx, adjoint: backward(Answer.apply, ctx, adjoint))
     return lambda f, x, step: Answer.apply(x, f, step)
@@ -212,7 +265,8 @@ def _through(apply):
             "not the central difference",
             lambda go, c, a: _between(_through(go), c, a, low=0.0),
         ),
-        ("no first derivative", lambda go, c, a: a),
+        ("returns 1 of 3 values", lambda go, c, a: a),
+        ("raised AttributeError: ", lambda go, c, a: c.nothing),
         ("The adjoint is lost", lambda go, c, a: _between(_through(go), c, torch.ones_like(a))),
         ("not detached", lambda go, c, a: _between(_through(go), c, a, inner=torch.Tensor.detach)),
     ],
@@ -223,6 +277,11 @@ def test_the_recursive_backward_is_judged_by_both_derivatives(words, backward):
     else:
         assert words in _message(ex04.recursive_node, _recursive(backward))
         assert ex04.recursive_node.check(_recursive(backward)).status == "wrong"
+
+
+def test_a_recursive_answer_that_keeps_a_tensor_as_an_attribute_is_told_so():
+    right = _recursive(lambda go, c, a: _between(_through(go), c, a), keep=True)
+    assert "A tensor is an attribute of ctx" in _message(ex04.recursive_node, right)
 
 
 def test_a_recursive_answer_without_a_function_is_told_so():

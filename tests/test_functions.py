@@ -88,6 +88,27 @@ def test_an_argument_that_is_not_finite_is_refused(bad):
         finite_difference(opaque)(torch.ones(2), torch.tensor([1.0, bad]))
 
 
+def test_a_complex_argument_is_refused():
+    z = torch.tensor([1 + 2j], requires_grad=True)
+    with pytest.raises(TypeError, match="argument 0 of f must be real, got torch.complex64"):
+        finite_difference(lambda z: (z * z.conj()).real)(z)
+
+
+def test_a_jacobian_may_be_taken_in_one_batched_sweep():
+    x = torch.tensor([1.0, 2.0], dtype=F64)
+    g = finite_difference(lambda x: torch.tensor([v**2 for v in x.tolist()], dtype=x.dtype))
+    close(torch.autograd.functional.jacobian(g, x, vectorize=True), torch.diag(2 * x), 1e-8)
+
+
+def test_what_a_jvp_refuses_is_nan_under_vmap():
+    x = torch.tensor([0.0, 1.0], dtype=F64)
+    g = finite_difference(lambda x: torch.stack([x[0], torch.sin(1e9 * x[1])]))
+    with pytest.raises(ValueError, match="f bends too much"):
+        jvp(g, (x,), (torch.eye(2, dtype=F64)[1],))
+    columns = jacfwd(g)(x)
+    assert columns[:, 1].isnan().all() and columns[0, 0].item() == pytest.approx(1)
+
+
 @given(accuracy=st.floats(1e-16, 1e-3), factor=st.sampled_from([0.5, 0.9, 1.1, 2.0]))
 @quick
 def test_no_other_step_has_a_lower_bound(accuracy, factor):

@@ -23,13 +23,12 @@ def best_step(accuracy: float, scheme: str = "central", derivative: int = 1) -> 
     """Return the step with the least error bound where f and its derivatives have size 1.
 
     The bound is ``h / 2 + 2 a / h`` ("forward") or ``h**2 / 6 + a / h`` ("central"), with a the
-    `accuracy`. Its least value is the accuracy of the first derivative, and sets the step between
-    two of those: `derivative` 2, and so on.
+    `accuracy`. Its least value is the accuracy of the first derivative, and so on.
 
     Parameters
     ----------
     accuracy : float
-        Absolute error of the values of f, between 0 and 1.
+        Error of a value of f, between 0 and 1.
     scheme : {"forward", "central"}
     derivative : int
         1 for a first derivative.
@@ -68,13 +67,13 @@ def finite_difference(
     Parameters
     ----------
     f : callable
-        Takes positional arguments, tensors as copies, and returns one float32 or float64 tensor:
-        the same for the same arguments. It must not change them.
+        Takes positional arguments, real tensors as copies, which it must not change; returns one
+        float32 or float64 tensor, the same for the same arguments.
     scheme : {"forward", "central"}
         ``(f(x + h) - f(x)) / h``, or ``(f(x + h) - f(x - h)) / (2 h)``.
     accuracy : float, optional
-        Relative accuracy of f, by default that of the coarser dtype of argument and output. It
-        sets the step: ``best_step(accuracy, scheme)``, times abs(x) / 8 where that is more than 1.
+        Error of a value of f, by default the spacing of the coarser dtype of argument and output.
+        It sets the step: ``best_step(accuracy, scheme)``, times abs(x) / 8 where that exceeds 1.
     step : float, optional
         h itself, for first derivatives, in the unit of the arguments.
 
@@ -94,10 +93,10 @@ def finite_difference(
     -----
     Cost in calls of f: 1 for the value; in a backward sweep one ("forward") or two more for each
     element of a tensor that asks; 1 or 2 more for a JVP. Without `step` one more for each first
-    derivative: part of the step away f must be where the derivative says. Not every bend is seen
-    there. Under ``torch.vmap`` all that for each sample; where values cannot be looked at, in a
-    derivative under ``vmap``, what would be refused is NaN. A weight that f takes from outside
-    counts as a constant in the transforms of ``torch.func``, where it cannot be seen.
+    derivative, at a point in between: a VJP looks there at one sum of the outputs, a JVP at each of
+    them, and so refuses more. Not every bend is seen. Under ``torch.vmap`` all that for each
+    sample. A derivative under ``vmap``, as in ``jacfwd``, cannot raise: what would be refused is
+    NaN. There a weight that f takes from outside counts as a constant.
 
     References
     ----------
@@ -114,7 +113,7 @@ def finite_difference(
     return FiniteDifference(f, scheme, accuracy, step)
 
 
-@dataclass
+@dataclass(eq=False)
 class FiniteDifference:
     """A black box as a differentiable function that counts its calls: see `finite_difference`."""
 
@@ -139,6 +138,8 @@ class FiniteDifference:
         copies = [a.detach().clone() if isinstance(a, Tensor) else a for a in args]
         tensors = [(i, a, copies[i]) for i, a in enumerate(args) if isinstance(a, Tensor)]
         for i, tensor, _ in tensors:
+            if tensor.is_complex():
+                raise TypeError(f"argument {i} of f must be real, got {tensor.dtype}")
             if not tensor.isfinite().all():
                 raise ValueError(f"argument {i} of f must be finite, got {tensor}")
         self.calls += 1
@@ -251,8 +252,9 @@ class _Point:
             found[n] = torch.stack(parts).reshape(tensor.shape)
         probe = PROBE / max(1, sum(step.numel() for step in steps.values())) ** 0.5
         shifts = {n: probe * step for n, step in steps.items()}
-        expected = sum((found[n].detach() * shift).sum() for n, shift in shifts.items())
-        rough = self.bends(shifts, expected, adjoint.detach())
+        with torch.no_grad():
+            expected = sum((found[n] * shift).sum() for n, shift in shifts.items())
+            rough = self.bends(shifts, expected, adjoint)
         return [torch.where(rough, math.nan, a) if n in steps else a for n, a in enumerate(found)]
 
     def jvp(self, tangents):

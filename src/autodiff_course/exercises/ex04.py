@@ -109,6 +109,19 @@ def _only_what_is_needed(x, s, needs, adjoint):
     return tuple(value for value in values if value is not None)
 
 
+@scaled_backward.mistake("The adjoint of s has the shape of s: no dimension, not one of length 1.")
+def _one_dimension(x, s, needs, adjoint):
+    return _asked(needs, adjoint * 2 * s * x, (adjoint * x**2).sum().reshape(1))
+
+
+@scaled_backward.method(
+    "backward returns tensors, or None: `.item()` hands out a plain number, which PyTorch refuses.",
+    wrong=True,
+)
+def _returns_tensors(call):
+    return all(value is None or isinstance(value, torch.Tensor) for value in call.value)
+
+
 scaled_backward.add_hints(
     "Write the derivative of s·x² with respect to x and with respect to s, for a single number.",
     "Multiply each by the adjoint, element by element.",
@@ -202,6 +215,16 @@ def _floored(w, x, y):
     return _gradient(w, lambda w: ((w + (w.floor() - w).detach()) * x - y).square().mean())
 
 
+@straight_through.method(
+    "The caller's w requires grad now, and a second call may add to its gradient. Let a detached "
+    "copy of it require grad.",
+    wrong=True,
+)
+def _leaves_the_weights(call):
+    w = call.arguments[0]
+    return not w.requires_grad and w.grad is None and call.unchanged
+
+
 straight_through.add_hints(
     "Write a Function whose forward rounds. What does its backward return?",
     "The backward has one argument besides ctx, and that is what it returns.",
@@ -260,7 +283,18 @@ def _functions():
         case(_with_slope(torch.sin, torch.cos), x, label="a right backward"),
         *(case(_with_slope(torch.sin, one), x, label=label) for label, one in wrong.items()),
         case(torch.exp, _numbers(0.0, 10.0, 15.0), label="torch.exp at 0, 10 and 15"),
+        case(lambda x: -x.exp(), _numbers(0.0, 10.0, 15.0), label="-exp at 0, 10 and 15"),
         case(lambda x: x**3, _numbers(0.0, 1.0), label="x³ at 0 and 1"),
+        case(
+            _with_slope(lambda x: x**3 + x, lambda x: 3 * x**2 + 1 + (x == 0)),
+            _numbers(0.0, 1000.0),
+            label="x³ + x at 0 and 1000, with a slope of 2 for 1 at 0",
+        ),
+        case(
+            _with_slope(torch.sin, lambda x: x.cos() + 3e-6 * (x == 1)),
+            torch.linspace(0.0, 1.0, 101, dtype=torch.float64),
+            label="sin at 101 points, with a slope that is wrong by 3e-6 at the last",
+        ),
     ]
 
 
@@ -293,6 +327,33 @@ def _relative_only(function, x):
 def _summed(function, x):
     own, slope = _own_and_slope(function, x)
     return bool(abs(own.sum() - slope.sum()) <= 1e-6 * slope.sum().abs().clamp(min=1))
+
+
+@agrees.mistake("Take the size of the slope by abs: a negative one is less than 1, however steep.")
+def _without_abs(function, x):
+    own, slope = _own_and_slope(function, x)
+    return bool(((own - slope).abs() <= 1e-6 * slope.clamp(min=1)).all())
+
+
+_MIXED = "Compare element by element: beside a steep slope a norm hides the error of a flat one."
+
+
+@agrees.mistake(_MIXED)
+def _by_norm(function, x):
+    own, slope = _own_and_slope(function, x)
+    return bool((own - slope).norm() <= 1e-6 * slope.norm().clamp(min=1))
+
+
+@agrees.mistake(_MIXED)
+def _by_largest(function, x):
+    own, slope = _own_and_slope(function, x)
+    return bool((own - slope).abs().max() <= 1e-6 * slope.abs().max().clamp(min=1))
+
+
+@agrees.mistake("Compare element by element: among many right ones a mean hides the wrong one.")
+def _by_mean(function, x):
+    own, slope = _own_and_slope(function, x)
+    return bool(((own - slope).abs() / slope.abs().clamp(min=1)).mean() <= 1e-6)
 
 
 agrees.add_hints(
@@ -401,6 +462,48 @@ def _true_by_w(call, adjoint):
     return torch.stack([(adjoint * (f(x, w + step * e) - f(x, w)) / step).sum() for e in eye])
 
 
+def _returned(call):
+    """Return what the answer's backward returns, as a tuple, or what it raises."""
+    node = _functions_in(call.value)[0]
+    try:
+        values = type(node)._forward_cls.backward(node, torch.ones_like(call.value))
+    except Exception as error:
+        return error
+    return values if isinstance(values, tuple) else (values,)
+
+
+def _why_no_sweep(call):
+    """Say why the sweep through an answer's node ends without a gradient."""
+    values, needs = _returned(call), _functions_in(call.value)[0].needs_input_grad
+    if isinstance(values, Exception):
+        return f"backward raised {type(values).__name__}: {values}"
+    if len(values) != len(needs):
+        return (
+            f"backward returns {len(values)} of {len(needs)} values: one for each argument of "
+            "forward, None included."
+        )
+    place = needs.index(True)
+    if values[place] is None:
+        others = [i for i, value in enumerate(values) if value is not None]
+        if not others:
+            return "backward returns None in every place."
+        return (
+            f"backward returns {len(values)} values, but the adjoint stands in place "
+            f"{others[0] + 1}: the argument that asks for it is number {place + 1} of forward."
+        )
+    try:
+        y = call.value
+        torch.autograd.grad(y, _asking(call), torch.ones_like(y), retain_graph=True)
+    except Exception as error:
+        return f"PyTorch refuses what backward returns: {error}"
+    return "The sweep ends without a gradient."
+
+
+def _asking(call):
+    tensors = (one for one in call.arguments if isinstance(one, torch.Tensor))
+    return next(one for one in tensors if one.requires_grad)
+
+
 _NO_NODE = "It has no grad_fn: call your Function by its apply."
 _NO_FUNCTION = "No Function of yours is in the graph: write one, and call it by its apply."
 
@@ -415,7 +518,7 @@ def _has_function(call):
     return bool(_functions_in(call.value))
 
 
-@node_of.method("backward fails: it returns one value for each argument of forward.", wrong=True)
+@node_of.method(_why_no_sweep, wrong=True)
 def _sweeps(call):
     return _by_w(call) is not None
 
@@ -444,10 +547,34 @@ def _keeps_the_value(call):
     return f.calls - before == len(call.arguments[2])
 
 
-@node_of.method("A tensor is an attribute of ctx. Keep inputs and output by save_for_backward.")
+@node_of.method(
+    "backward returns zeros for x: that says that f does not depend on x, and is silently wrong. "
+    "Return None.",
+    wrong=True,
+)
+def _claims_nothing(call):
+    needs = _functions_in(call.value)[0].needs_input_grad
+    return all(asks or v is None for v, asks in zip(_returned(call), needs, strict=False))
+
+
+_ATTRIBUTE = "A tensor is an attribute of ctx. Keep inputs and output by save_for_backward."
+_OLDER = (
+    "forward(ctx, ...) is the older form, which the transforms of notebook 06 refuse: let "
+    "setup_context keep what backward needs."
+)
+
+
+@node_of.method(_ATTRIBUTE)
 def _saves(call):
     kept = [value for one in _functions_in(call.value) for value in vars(one).values()]
     return not any(isinstance(value, torch.Tensor) for value in kept)
+
+
+@node_of.method(_OLDER)
+def _is_new(call):
+    default = torch.autograd.Function.setup_context
+    classes = [type(one)._forward_cls for one in _functions_in(call.value)]
+    return all(one.setup_context is not default for one in classes)
 
 
 @node_of.mistake("forward returns the value of f at w, not at a shifted w.")
@@ -603,6 +730,35 @@ def _in_place(f, w, step):
         shared[0] -= step
 
 
+@central_slopes.mistake("The shifts pile up: make two fresh clones of w for each element.")
+def _both_piled_up(f, w, step):
+    up, down, slopes = w.clone(), w.clone(), torch.zeros_like(w)
+    for i in range(len(w)):
+        up[i] += step
+        down[i] -= step
+        slopes[i] = (f(up) - f(down)) / (2 * step)
+    return slopes
+
+
+@central_slopes.mistake(
+    "Element 0 is still shifted when element 1 is moved: shift it back, or make a fresh clone."
+)
+def _not_back(f, w, step):
+    moved, slopes = w.clone(), torch.zeros_like(w)
+    for i in range(len(w)):
+        moved[i] += step
+        high = f(moved)
+        moved[i] -= 2 * step
+        slopes[i] = (high - f(moved)) / (2 * step)
+    return slopes
+
+
+@central_slopes.method("Return a tensor like w: of the same dtype and shape.", wrong=True)
+def _is_like_the_weights(call):
+    w, value = call.arguments[1], call.value
+    return isinstance(value, torch.Tensor) and (value.dtype, value.shape) == (w.dtype, w.shape)
+
+
 central_slopes.add_hints(
     "Two clones for each element, one shifted up and one shifted down.",
     "How far apart are the two?",
@@ -670,6 +826,11 @@ def _equal_parts(accuracy, scheme):
 @best_step.mistake("Shorter is not better: the rounding error grows as the step shrinks.")
 def _accuracy_itself(accuracy, scheme):
     return accuracy
+
+
+@best_step.mistake("A root binds before a product: (3 * accuracy) ** (1 / 3), in parentheses.")
+def _root_first(accuracy, scheme):
+    return 2 * accuracy**0.5 if scheme == "forward" else 3 * accuracy ** (1 / 3)
 
 
 best_step.add_hints(
@@ -760,9 +921,7 @@ recursive_node.method(_NO_NODE, wrong=True)(_has_node)
 recursive_node.method(_NO_FUNCTION)(_has_function)
 
 
-@recursive_node.method(
-    "There is no first derivative: return one adjoint for each of 3.", wrong=True
-)
+@recursive_node.method(_why_no_sweep, wrong=True)
 def _has_first(call):
     return _orders(call)[0] is not None
 
@@ -794,6 +953,10 @@ def _has_second(call):
 @recursive_node.method("The second derivative is not 6x where f is x³.", wrong=True)
 def _second_is_right(call):
     return torch.allclose(_orders(call)[1], 6 * call.arguments[1])
+
+
+recursive_node.method(_ATTRIBUTE)(_saves)
+recursive_node.method(_OLDER)(_is_new)
 
 
 @recursive_node.mistake("forward returns f(x) itself.")
@@ -828,8 +991,9 @@ def drill_difference(random):
 def drill_backward(random):
     """Ask how many values backward returns."""
     tensors, others = random.randint(1, 4), random.randint(1, 3)
+    given = f"{tensors} tensor{'s' * (tensors > 1)} and {others} number{'s' * (others > 1)}"
     return Problem(
-        f"`forward` takes {tensors} tensors and {others} numbers. How many values does `backward` "
+        f"`forward` takes {given}. How many values does `backward` "
         "return, and how many of them must be None? Answer (values, nones).",
         answer=(tensors + others, others),
         why=f"One for each argument: {tensors} + {others}; a number that is no tensor gets None.",

@@ -302,7 +302,7 @@ class Exercise:
 
     def method(
         self,
-        message: str,
+        message: str | Callable[[Call], str],
         *,
         watch: Iterable[Callable | str] = (),
         memory: bool = False,

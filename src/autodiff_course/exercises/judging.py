@@ -57,7 +57,8 @@ class Method(NamedTuple):
     ----------
     function : callable
         Is given the `Call`.
-    message : str
+    message : str or callable
+        A callable is given the `Call` too, and returns the text.
     watch : tuple of callable or str
         The Python functions, or their names, for whose results it asks `Call.results_of`.
     memory : bool
@@ -67,7 +68,7 @@ class Method(NamedTuple):
     """
 
     function: Callable[[Call], bool]
-    message: str
+    message: str | Callable[[Call], str]
     watch: tuple[Callable | str, ...] = ()
     memory: bool = False
     wrong: bool = False
@@ -206,7 +207,8 @@ class Judge:
             if not exercise.agree(mine, true):
                 return self._wrong_outcome(clock, mine, true)
             if self._other_way is None and (method := self._wrong_way()):
-                found = self._wrong(method.message, status="other way", mistake=method.message)
+                text = method.message(self._call) if callable(method.message) else method.message
+                found = self._wrong(text, status="other way", mistake=text)
                 self._other_way = replace(found, status="wrong") if method.wrong else found
         if self._other_way is not None:
             return self._other_way
