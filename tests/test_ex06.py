@@ -175,14 +175,14 @@ def test_a_loop_over_the_members_is_another_way_and_one_summed_loss_is_right():
     assert ex06.ensemble_step.check(summed)
 
 
-# cheaper_jacobian
+# fewer_sweeps
 
 
 def test_jacfwd_and_jacrev_do_the_whole_exercise():
     def answer(f, x):
-        return jacfwd(f)(x) if len(x) <= len(f(x)) else jacrev(f)(x)
+        return jacfwd(f)(x) if len(x) < len(f(x)) else jacrev(f)(x)
 
-    assert ex06.cheaper_jacobian.check(answer).status == "other way"
+    assert ex06.fewer_sweeps.check(answer).status == "other way"
 
 
 def test_one_direction_for_all_shapes_is_another_way():
@@ -193,8 +193,20 @@ def test_one_direction_for_all_shapes_is_another_way():
     def columns(f, x):
         return vmap(lambda v: jvp(f, (x,), (v,))[1], out_dims=1)(torch.eye(len(x), dtype=x.dtype))
 
-    assert "JVPs, the columns" in _message(ex06.cheaper_jacobian, rows)
-    assert "VJPs, the rows" in _message(ex06.cheaper_jacobian, columns)
+    assert "JVPs, the columns" in _message(ex06.fewer_sweeps, rows)
+    assert "VJPs, the rows" in _message(ex06.fewer_sweeps, columns)
+
+
+@pytest.mark.parametrize("forward_at_the_tie", [True, False])
+def test_as_many_inputs_as_outputs_leave_the_choice(forward_at_the_tie):
+    def answer(f, x):
+        value, pull_back = vjp(f, x)
+        if len(x) < len(value) + forward_at_the_tie:
+            basis = torch.eye(len(x), dtype=x.dtype)
+            return vmap(lambda v: jvp(f, (x,), (v,))[1], out_dims=1)(basis)
+        return vmap(pull_back)(torch.eye(len(value), dtype=x.dtype))[0]
+
+    assert ex06.fewer_sweeps.check(answer)
 
 
 def test_a_loop_of_products_calls_f_too_often():
@@ -205,7 +217,7 @@ def test_a_loop_of_products_calls_f_too_often():
         basis = torch.eye(len(x), dtype=x.dtype)
         return torch.stack([jvp(f, (x,), (v,))[1] for v in basis], dim=1)
 
-    assert "more than twice" in _message(ex06.cheaper_jacobian, answer)
+    assert "more than twice" in _message(ex06.fewer_sweeps, answer)
 
 
 # tangent_kernel
@@ -251,21 +263,42 @@ def test_the_slopes_one_by_one_are_right_but_not_by_vmap():
     assert "without `vmap`" in _message(ex06.halving_slopes, answer)
 
 
-def test_a_longer_series_is_right_and_formulas_by_hand_are_another_way():
-    def series(xs):
+def _ratio(terms, small, log=torch.log1p):
+    def answer(xs):
         def ratio(x):
-            safe = torch.where(x == 0, 1.0, x)
-            return torch.where(x == 0, 1 - x / 2 + x**2 / 3, torch.log(1 + safe) / safe)
+            safe = torch.where(small(x), 1.0, x)
+            return torch.where(small(x), terms(x), log(safe) / safe)
 
         return vmap(ratio)(xs), vmap(grad(ratio))(xs)
 
-    def by_hand(xs):
-        safe = torch.where(xs == 0, 1.0, xs)
-        slopes = (safe / (1 + safe) - torch.log1p(safe)) / safe**2
-        values = torch.where(xs == 0, 1.0, torch.log1p(safe) / safe)
-        return values, torch.where(xs == 0, -0.5, slopes)
+    return answer
 
-    assert ex06.log_ratio.check(series)
+
+def _line(x):
+    return 1 - x / 2
+
+
+@pytest.mark.parametrize("threshold", [1e-8, 1e-6, 5e-4])
+def test_three_terms_of_the_series_are_right_on_each_side_of_any_fair_threshold(threshold):
+    answer = _ratio(lambda x: 1 - x / 2 + x**2 / 3, lambda x: abs(x) < threshold)
+    assert ex06.log_ratio.check(answer)
+
+
+@pytest.mark.parametrize("log", [torch.log1p, lambda x: torch.log(1 + x)])
+@pytest.mark.parametrize("small", [lambda x: x == 0, lambda x: abs(x) < 1e-14])
+def test_a_guard_at_0_alone_is_told_of_the_cancellation_beside_it(small, log):
+    assert "cancel" in _message(ex06.log_ratio, _ratio(_line, small, log))
+
+
+def test_a_line_taken_too_far_is_wrong_and_formulas_by_hand_are_another_way():
+    def by_hand(xs):
+        small = abs(xs) < 1e-4
+        safe = torch.where(small, 1.0, xs)
+        slopes = (safe / (1 + safe) - torch.log1p(safe)) / safe**2
+        values = torch.where(small, 1 - xs / 2, torch.log1p(safe) / safe)
+        return values, torch.where(small, -0.5 + 2 * xs / 3, slopes)
+
+    assert "2x/3" in _message(ex06.log_ratio, _ratio(_line, lambda x: abs(x) < 1e-2))
     assert "automatic differentiation" in _message(ex06.log_ratio, by_hand)
 
 

@@ -8,11 +8,12 @@ import torch
 from torch import nn
 from torch.func import functional_call, grad, grad_and_value, jvp, vjp, vmap
 
+from .comparing import Tolerance
 from .drills import Problem, drill
 from .framework import case, exercise
 
 __all__ = [
-    "cheaper_jacobian",
+    "fewer_sweeps",
     "clipped_gradient",
     "drill_bytes",
     "drill_shape",
@@ -338,7 +339,8 @@ per_sample_gradients.add_hints(
     seconds=20.0,
     minutes=8,
     insight="The mean of clipped gradients: no single sample can pull harder than `most`.",
-    next_try="Add noise of size `most` to the mean: that is how private training begins.",
+    next_try="Private training adds noise of spread sigma · most to the *sum*, then divides by the "
+    "number of samples (Abadi and others, 2016). Clipping alone keeps nothing private.",
     uses="import torch\nfrom torch.func import grad, vmap",
 )
 def clipped_gradient(loss_fn, parameters, xs, ys, most):
@@ -626,7 +628,7 @@ ensemble_step.add_hints(
 )
 
 
-# 7. The Jacobian, the cheaper way (build 5)
+# 7. The Jacobian, in as few sweeps as its shape allows (build 5)
 
 
 @exercise(
@@ -636,21 +638,21 @@ ensemble_step.add_hints(
     next_try="How many tangents at once can your memory hold? `chunk_size` sets it.",
     uses="import torch\nfrom torch.func import jvp, vjp, vmap",
 )
-def cheaper_jacobian(f, x):
+def fewer_sweeps(f, x):
     """Return the Jacobian of f at x: a row per output, a column per input.
 
-    f takes and returns a 1-dimensional tensor. With no more inputs than outputs put it together
-    from JVPs, otherwise from VJPs: do not use `jacfwd` or `jacrev`. One vmap runs all sweeps at
-    once, so that f is called at most twice.
+    f takes and returns a 1-dimensional tensor. With fewer inputs than outputs put it together from
+    JVPs, with fewer outputs from VJPs; where they are as many, choose. Do not use `jacfwd` or
+    `jacrev`. One vmap runs all sweeps at once, so that f is called at most twice.
 
     Examples
     --------
-    >>> cheaper_jacobian(lambda x: torch.stack([x[0] * x[1], x[1] ** 2]), torch.tensor([2.0, 3.0]))
+    >>> fewer_sweeps(lambda x: torch.stack([x[0] * x[1], x[1] ** 2]), torch.tensor([2.0, 3.0]))
     tensor([[3., 2.],
             [0., 6.]])
     """
     value, pull_back = vjp(f, x)
-    if len(x) <= len(value):
+    if len(x) < len(value):
         columns = torch.eye(len(x), dtype=x.dtype)
         return vmap(lambda v: jvp(f, (x,), (v,))[1], out_dims=1)(columns)
     rows = torch.eye(len(value), dtype=x.dtype)
@@ -666,46 +668,46 @@ def _wide(x):
 
 
 def _square_map(x):
-    return x * x.roll(1)
+    return x * x[0]
 
 
-@cheaper_jacobian.cases
+@fewer_sweeps.cases
 def _maps():
     x = _numbers(1.0, 2.0, -0.5)
     return [
-        case(_square_map, x[:2], label="f(x) = x · x.roll(1), 2 inputs"),
         case(_tall, x, label="3 inputs, 7 outputs"),
         case(_wide, x.clone(), label="3 inputs, 2 outputs"),
+        case(_square_map, x[:2], label="f(x) = x · x[0], 2 inputs"),
     ]
 
 
-@cheaper_jacobian.mistake(
+@fewer_sweeps.mistake(
     "Transposed where JVPs are used: vmap stacks the columns as rows. Say `out_dims=1`."
 )
 def _columns_as_rows(f, x):
-    matrix = cheaper_jacobian.reference(f, x)
-    return matrix.T if len(matrix) >= len(x) else matrix
+    matrix = fewer_sweeps.reference(f, x)
+    return matrix.T if len(matrix) > len(x) else matrix
 
 
-@cheaper_jacobian.mistake("Transposed where VJPs are used: each VJP is a row already.")
+@fewer_sweeps.mistake("Transposed where VJPs are used: each VJP is a row already.")
 def _rows_as_columns(f, x):
-    matrix = cheaper_jacobian.reference(f, x)
-    return matrix if len(matrix) >= len(x) else matrix.T
+    matrix = fewer_sweeps.reference(f, x)
+    return matrix if len(matrix) > len(x) else matrix.T
 
 
-@cheaper_jacobian.mistake("`jvp` returns (value, tangent). The columns are the tangents.")
+@fewer_sweeps.mistake("`jvp` returns (value, tangent). The columns are the tangents.")
 def _values_as_columns(f, x):
-    matrix = cheaper_jacobian.reference(f, x)
-    return f(x)[:, None].expand_as(matrix) if len(matrix) >= len(x) else matrix
+    matrix = fewer_sweeps.reference(f, x)
+    return f(x)[:, None].expand_as(matrix) if len(matrix) > len(x) else matrix
 
 
-@cheaper_jacobian.mistake("That is one product only, with a vector of ones. Seed each unit vector.")
+@fewer_sweeps.mistake("That is one product only, with a vector of ones. Seed each unit vector.")
 def _one_product(f, x):
-    matrix = cheaper_jacobian.reference(f, x)
+    matrix = fewer_sweeps.reference(f, x)
     return matrix.sum(dim=1) if len(matrix) >= len(x) else matrix.sum(dim=0)
 
 
-@cheaper_jacobian.method(
+@fewer_sweeps.method(
     "Right, but `jacfwd`, `jacrev` and their like do the whole exercise. Use JVPs and VJPs."
 )
 def _not_ready_made(call):
@@ -716,26 +718,26 @@ def _not_ready_made(call):
 _FORWARD = (torch.autograd.forward_ad.make_dual, torch.autograd.functional.jvp)
 
 
-@cheaper_jacobian.method("No more inputs than outputs: here JVPs, the columns, are the way asked.")
+@fewer_sweeps.method("Fewer inputs than outputs: here JVPs, the columns, need fewer sweeps.")
 def _tall_by_columns(call):
-    if len(call.arguments[1]) > len(call.value):
+    if len(call.arguments[1]) >= len(call.value):
         return True
     return bool(call.calls_of(*_FORWARD)) and not call.calls_of("run_backward")
 
 
-@cheaper_jacobian.method("More inputs than outputs: here VJPs, the rows, need fewer sweeps.")
+@fewer_sweeps.method("More inputs than outputs: here VJPs, the rows, need fewer sweeps.")
 def _wide_by_rows(call):
     if len(call.arguments[1]) <= len(call.value):
         return True
     return bool(call.calls_of("run_backward")) and not call.calls_of(*_FORWARD)
 
 
-@cheaper_jacobian.method("f is called more than twice: let one vmap run all sweeps at once.")
+@fewer_sweeps.method("f is called more than twice: let one vmap run all sweeps at once.")
 def _few_calls(call):
     return call.calls_of(call.given[0]) <= 2
 
 
-cheaper_jacobian.add_hints(
+fewer_sweeps.add_hints(
     "`vjp(f, x)` gives the value as well, and so the number of outputs.",
     "The seeds are the rows of `torch.eye(n, dtype=x.dtype)`: vmap over them.",
     "`jvp(f, (x,), (v,))` returns (value, tangent). What `vjp` returns gives a tuple.",
@@ -837,13 +839,15 @@ tangent_kernel.add_hints(
     seconds=20.0,
     minutes=8,
     insight="A guard that only avoids NaN gives the slope of its constant; the series gives yours.",
-    next_try="Which term does the second derivative at 0 need?",
+    next_try="From which x on is the quotient as exact as the three terms?",
+    tolerance=Tolerance(1e-6),
     uses="import torch\nfrom torch.func import grad, vmap",
 )
 def log_ratio(xs):
     """Return (values, slopes) of log(1 + x) / x at each of xs, by `torch.func`.
 
-    At 0 the function is filled in by its limit, 1. Near 0 it is 1 - x/2 + x²/3 - ...
+    At 0 the function is filled in by its limit, 1. Near 0 it is 1 - x/2 + x²/3 - ... Six digits
+    must be right, also where x is as small as 1e-16.
 
     Examples
     --------
@@ -852,15 +856,31 @@ def log_ratio(xs):
     """
 
     def ratio(x):
-        safe = torch.where(x == 0, 1.0, x)
-        return torch.where(x == 0, 1 - x / 2, torch.log1p(safe) / safe)
+        small = abs(x) < 1e-4
+        safe = torch.where(small, 1.0, x)
+        return torch.where(small, 1 - x / 2 + x**2 / 3, torch.log1p(safe) / safe)
 
     return vmap(ratio)(xs), vmap(grad(ratio))(xs)
 
 
 @log_ratio.cases
 def _near_zero():
-    return [case(_numbers(0.0, 1.0)), case(_numbers(-0.5, 0.0, 0.25, 2.0))]
+    return [
+        case(_numbers(0.0, 1.0)),
+        case(_numbers(-0.5, 0.0, 0.25, 2.0)),
+        case(_numbers(1e-16, 1e-12, 1e-8)),
+        case(_numbers(-1e-5, 1e-3)),
+    ]
+
+
+def _with_branch(branch, xs, small=lambda x: x == 0, log=torch.log1p):
+    """Return values and slopes of the quotient, and of `branch` where x is small."""
+
+    def ratio(x):
+        safe = torch.where(small(x), 1.0, x)
+        return torch.where(small(x), branch(x), log(safe) / safe)
+
+    return _values_and_slopes(ratio, xs)
 
 
 def _values_and_slopes(ratio, xs):
@@ -885,11 +905,32 @@ def _one_where(xs):
     "series."
 )
 def _constant_branch(xs):
-    def ratio(x):
-        safe = torch.where(x == 0, 1.0, x)
-        return torch.where(x == 0, 1.0, torch.log1p(safe) / safe)
+    return _with_branch(lambda x: 1.0, xs)
 
-    return _values_and_slopes(ratio, xs)
+
+def _guarded_up_to(threshold, log):
+    def guarded(xs):
+        return _with_branch(lambda x: 1 - x / 2, xs, lambda x: abs(x) <= threshold, log)
+
+    guarded.__name__ = f"_guarded_up_to_{threshold}_{log.__name__}"
+    return guarded
+
+
+def _log_of_the_sum(x):
+    return torch.log(1 + x)
+
+
+for _threshold in (0.0, 1e-14):
+    for _log in (torch.log1p, _log_of_the_sum):
+        log_ratio.mistake(
+            "Right at 0, and wrong beside it: the slope of the quotient is a difference of two "
+            "numbers of size 1/x, and their digits cancel. Take the series for all small x."
+        )(_guarded_up_to(_threshold, _log))
+
+
+@log_ratio.mistake("The line 1 - x/2 is taken too far: its slope lacks the 2x/3 of the next term.")
+def _line_too_far(xs):
+    return _with_branch(lambda x: 1 - x / 2, xs, small=lambda x: abs(x) < 1e-2)
 
 
 @log_ratio.mistake("The values only. Return a pair: values, slopes.")
@@ -905,7 +946,7 @@ def _by_autodiff(call):
 log_ratio.add_hints(
     "Two wheres: one picks the result, one keeps the 0 away from the division.",
     "Which function is chosen at 0? Its slope there is the one you get.",
-    "The first two terms of the series have the right value and the right slope.",
+    "Take the first three terms of the series where |x| < 1e-4, say.",
 )
 
 
