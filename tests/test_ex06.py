@@ -51,7 +51,14 @@ def test_a_step_that_changes_the_callers_dict_or_calls_the_loss_twice_does_not_c
         new, _, _ = ex06.training_step.reference(loss_fn, parameters, x, y, rate)
         return new, *loss_fn(parameters, x, y)
 
+    def leaves_gradients(loss_fn, parameters, x, y, rate):
+        loss, metrics = loss_fn({name: p.requires_grad_() for name, p in parameters.items()}, x, y)
+        loss.backward()
+        new = {name: (p - rate * p.grad).detach() for name, p in parameters.items()}
+        return new, loss.detach(), {name: m.detach() for name, m in metrics.items()}
+
     assert "caller's dict" in _message(ex06.training_step, changes)
+    assert "caller's dict" in _message(ex06.training_step, leaves_gradients)
     assert "more than once" in _message(ex06.training_step, twice)
 
 
@@ -113,14 +120,62 @@ def test_clipping_sample_by_sample_in_a_loop_is_right():
     assert ex06.clipped_gradient.check(answer)
 
 
+def test_a_small_number_beside_the_length_is_right():
+    def answer(loss_fn, parameters, xs, ys, most):
+        each = vmap(grad(loss_fn), (None, 0, 0))(parameters, xs, ys)
+        lengths = torch.cat([g.flatten(start_dim=1) for g in each.values()], dim=1).norm(dim=1)
+        factor = (most / (lengths + 1e-6)).clamp(max=1.0)
+        return {name: torch.tensordot(factor, g, 1) / len(xs) for name, g in each.items()}
+
+    assert ex06.clipped_gradient.check(answer)
+
+
+@pytest.mark.parametrize("out_dims", [0, 1])
+def test_an_index_forgotten_is_named(out_dims):
+    def pair(f, x):
+        if len(x) >= len(f(x)):
+            return ex06.fewer_sweeps.reference(f, x)
+        basis = torch.eye(len(x), dtype=x.dtype)
+        return vmap(lambda v: jvp(f, (x,), (v,)), out_dims=out_dims)(basis)
+
+    def one_entry(f, x):
+        value, pull_back = vjp(f, x)
+        if len(x) < len(value):
+            return ex06.fewer_sweeps.reference(f, x)
+        return vmap(pull_back)(torch.eye(len(value), dtype=x.dtype))
+
+    assert "Take `[1]`" in _message(ex06.fewer_sweeps, pair)
+    assert "Take `[0]`" in _message(ex06.fewer_sweeps, one_entry)
+
+
 # pure_call
 
 
-def test_a_deep_copy_of_the_model_is_right():
+def _by_a_copy(model, parameters, buffers, x):
+    twin = copy.deepcopy(model)
+    twin.load_state_dict({**parameters, **buffers})
+    return twin(x), dict(twin.named_buffers())
+
+
+def _without_a_graph(model, parameters, buffers, x):
+    with torch.no_grad():
+        return ex06.pure_call.reference(model, parameters, buffers, x)
+
+
+def _detached(model, parameters, buffers, x):
+    output, new_buffers = ex06.pure_call.reference(model, parameters, buffers, x)
+    return output.detach(), new_buffers
+
+
+@pytest.mark.parametrize("answer", [_by_a_copy, _without_a_graph, _detached])
+def test_a_call_through_which_no_gradient_passes_does_not_count(answer):
+    assert "no gradient passes" in _message(ex06.pure_call, answer)
+
+
+def test_a_copy_of_the_model_whose_tensors_are_replaced_is_right():
     def answer(model, parameters, buffers, x):
-        twin = copy.deepcopy(model)
-        twin.load_state_dict({**parameters, **buffers})
-        return twin(x), dict(twin.named_buffers())
+        new = copy.deepcopy(buffers)
+        return functional_call(copy.deepcopy(model), {**parameters, **new}, (x,)), new
 
     assert ex06.pure_call.check(answer)
 

@@ -142,8 +142,9 @@ def _(call):
 
 
 @training_step.method("The caller's dict or tensors are changed. Make new ones.")
-def _(call):
-    return call.unchanged
+def _leaves_the_parameters(call):
+    tensors = call.arguments[1].values()
+    return call.unchanged and not any(p.requires_grad or p.grad is not None for p in tensors)
 
 
 training_step.add_hints(
@@ -224,7 +225,7 @@ pairwise.add_hints(
 )
 
 
-# 3. Per-sample gradients (build 2)
+# 3. Per-sample gradients (build 3)
 
 
 @exercise(
@@ -338,6 +339,7 @@ per_sample_gradients.add_hints(
 @exercise(
     seconds=20.0,
     minutes=8,
+    tolerance=Tolerance(1e-5, 1e-7),
     insight="The mean of clipped gradients: no single sample can pull harder than `most`.",
     next_try="Private training adds noise of spread sigma · most to the *sum*, then divides by the "
     "number of samples (Abadi and others, 2016). Clipping alone keeps nothing private.",
@@ -422,7 +424,7 @@ clipped_gradient.add_hints(
 )
 
 
-# 5. A module with buffers, called without a trace (build 3)
+# 5. A module with buffers, called without a trace (build 5)
 
 
 @exercise(
@@ -456,7 +458,7 @@ def _normed(layers):
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(1)
         model = layers().double()
-    parameters = {name: p.detach() + 0.5 for name, p in model.named_parameters()}
+    parameters = {name: (p.detach() + 0.5).requires_grad_() for name, p in model.named_parameters()}
     buffers = {name: b + 2 for name, b in model.named_buffers()}
     return model, parameters, buffers, _rows((1.0, 2.0), (0.5, -1.0), (3.0, 0.5))
 
@@ -506,6 +508,18 @@ def _leaves_the_buffers(call):
     return call.unchanged
 
 
+@pure_call.method(
+    "Right, but no gradient passes: the output must depend on the given parameters themselves. "
+    "Neither detach it nor copy them into a model."
+)
+def _passes_gradients(call):
+    output, parameters = call.value[0], list(call.arguments[1].values())
+    if not output.requires_grad:
+        return False
+    slopes = torch.autograd.grad(output.sum(), parameters, retain_graph=True, allow_unused=True)
+    return all(slope is not None for slope in slopes)
+
+
 @pure_call.method("The model itself was changed. `functional_call` leaves its tensors alone.")
 def _leaves_the_model(call):
     def state(model):
@@ -526,7 +540,7 @@ pure_call.add_hints(
 )
 
 
-# 6. One step for a whole ensemble (build 4)
+# 6. One step for a whole ensemble (build 6)
 
 
 @exercise(
@@ -628,7 +642,7 @@ ensemble_step.add_hints(
 )
 
 
-# 7. The Jacobian, in as few sweeps as its shape allows (build 5)
+# 7. The Jacobian, in as few sweeps as its shape allows (build 7)
 
 
 @exercise(
@@ -699,6 +713,32 @@ def _rows_as_columns(f, x):
 def _values_as_columns(f, x):
     matrix = fewer_sweeps.reference(f, x)
     return f(x)[:, None].expand_as(matrix) if len(matrix) > len(x) else matrix
+
+
+_PAIR = "`jvp` returns a pair, (value, tangent), and so does vmap over it. Take `[1]`."
+
+
+def _pairs(f, x, out_dims):
+    columns = torch.eye(len(x), dtype=x.dtype)
+    return vmap(lambda v: jvp(f, (x,), (v,)), out_dims=out_dims)(columns)
+
+
+@fewer_sweeps.mistake(_PAIR)
+def _pairs_as_rows(f, x):
+    matrix = fewer_sweeps.reference(f, x)
+    return _pairs(f, x, 0) if len(matrix) > len(x) else matrix
+
+
+@fewer_sweeps.mistake(_PAIR)
+def _pairs_as_columns(f, x):
+    matrix = fewer_sweeps.reference(f, x)
+    return _pairs(f, x, 1) if len(matrix) > len(x) else matrix
+
+
+@fewer_sweeps.mistake("What `vjp` returns gives a tuple, one entry per argument of f. Take `[0]`.")
+def _tuple_of_vjp(f, x):
+    matrix = fewer_sweeps.reference(f, x)
+    return matrix if len(matrix) > len(x) else (matrix,)
 
 
 @fewer_sweeps.mistake("That is one product only, with a vector of ones. Seed each unit vector.")
@@ -933,6 +973,11 @@ def _line_too_far(xs):
     return _with_branch(lambda x: 1 - x / 2, xs, small=lambda x: abs(x) < 1e-2)
 
 
+@log_ratio.mistake("The two are swapped: values first, then slopes.")
+def _slopes_first(xs):
+    return log_ratio.reference(xs)[::-1]
+
+
 @log_ratio.mistake("The values only. Return a pair: values, slopes.")
 def _only_values(xs):
     return log_ratio.reference(xs)[0]
@@ -981,7 +1026,7 @@ def halving_slopes(xs, most):
 
 @halving_slopes.cases
 def _starts():
-    return [case(_numbers(0.5, 3.0), 5), case(_numbers(1.0, 9.0, -2.0, 1.5, 100.0), 9)]
+    return [case(_numbers(0.5, 3.0), 5), case(_numbers(1.0, 9.0, -2.0, 1.5, 1e12), 40)]
 
 
 def _halving(xs, most, step):
@@ -1001,6 +1046,18 @@ def _all_halved(xs, most):
 @halving_slopes.mistake("Only one pass was made: repeat it `most` times.")
 def _one_pass(xs, most):
     return _halving(xs, 1, lambda x: torch.where(x > 1, x / 2, x))
+
+
+@halving_slopes.mistake("Some entries need more than 20 passes: make `most` of them.")
+def _twenty_passes(xs, most):
+    return halving_slopes.reference(xs, 20)
+
+
+@halving_slopes.mistake("That is twice the last x. Each halving halves the slope, too: use `grad`.")
+def _chain_forgotten(xs, most):
+    for _ in range(most):
+        xs = torch.where(xs > 1, xs / 2, xs)
+    return 2 * xs
 
 
 @halving_slopes.mistake("Those are the values. Return the slopes.")
