@@ -8,6 +8,8 @@ import torch
 from torch import nn
 from torch.func import functional_call, grad, grad_and_value, jvp, vjp, vmap
 
+from . import _networks06 as networks
+from ._networks06 import numbers, rows
 from .comparing import Tolerance
 from .drills import Problem, drill
 from .framework import case, exercise
@@ -33,14 +35,6 @@ __all__ = [
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     jvp(torch.sin, (torch.zeros(()),), (torch.ones(()),))
-
-
-def _numbers(*values):
-    return torch.tensor(values, dtype=torch.float64)
-
-
-def _rows(*rows):
-    return torch.stack([_numbers(*row) for row in rows])
 
 
 # 1. A training step with auxiliary data (build 1)
@@ -71,25 +65,17 @@ def training_step(loss_fn, parameters, x, y, rate):
     return stepped, loss, metrics
 
 
-def _line_fit(parameters, x, y):
-    errors = parameters["slope"] * x + parameters["offset"] - y
-    return (errors**2).mean(), {"largest error": errors.abs().max()}
-
-
-def _bent_fit(parameters, x, y):
-    errors = torch.tanh(x @ parameters["weight"]) + parameters["offset"] - y
-    return (errors**2).sum(), {"errors": errors}
-
-
 @training_step.cases
 def _steps():
-    line = {"slope": _numbers(1.0)[0], "offset": _numbers(0.5)[0]}
-    bent = {"weight": _numbers(1.0, -2.0), "offset": _numbers(0.25)[0]}
-    points = torch.stack([_numbers(1.0, 0.5), _numbers(-1.0, 2.0), _numbers(0.0, 1.5)])
-    xs, ys = _numbers(0.0, 1.0, 2.0), _numbers(1.0, 3.0, 4.0)
+    line = {"slope": numbers(1.0)[0], "offset": numbers(0.5)[0]}
+    bent = {"weight": numbers(1.0, -2.0), "offset": numbers(0.25)[0]}
+    points = torch.stack([numbers(1.0, 0.5), numbers(-1.0, 2.0), numbers(0.0, 1.5)])
+    xs, ys = numbers(0.0, 1.0, 2.0), numbers(1.0, 3.0, 4.0)
     return [
-        case(_line_fit, line, xs, ys, 0.125, label="a line through three points, rate 1/8"),
-        case(_bent_fit, bent, points, ys, 0.5, label="a tanh layer on three points, rate 1/2"),
+        case(networks.line_fit, line, xs, ys, 0.125, label="a line through three points, rate 1/8"),
+        case(
+            networks.bent_fit, bent, points, ys, 0.5, label="a tanh layer on three points, rate 1/2"
+        ),
     ]
 
 
@@ -179,22 +165,14 @@ def pairwise(f, A, B):
     return vmap(row, in_dims=(0, None))(A, B)
 
 
-def _one_sided(a, b):
-    return (a - 2 * b).abs().sum()
-
-
-def _bent(a, b):
-    return torch.tanh(a @ b) + a[0] * b[0] ** 2
-
-
 @pairwise.cases
 def _tables():
-    A = _rows((1.0, 2.0), (0.5, -1.0), (3.0, 0.0))
-    B = _rows((1.0, -1.0), (0.0, 2.0))
-    square = _rows((0.3, 0.2), (-0.4, 1.0), (0.1, 0.7))
+    A = rows((1.0, 2.0), (0.5, -1.0), (3.0, 0.0))
+    B = rows((1.0, -1.0), (0.0, 2.0))
+    square = rows((0.3, 0.2), (-0.4, 1.0), (0.1, 0.7))
     return [
-        case(_one_sided, A, B, label="the sum of |a - 2 b|, 3 rows and 2 rows"),
-        case(_bent, A, square, label="tanh(a·b) + a₀ b₀², 3 rows and 3 rows"),
+        case(networks.one_sided, A, B, label="the sum of |a - 2 b|, 3 rows and 2 rows"),
+        case(networks.bent, A, square, label="tanh(a·b) + a₀ b₀², 3 rows and 3 rows"),
     ]
 
 
@@ -253,26 +231,27 @@ def per_sample_gradients(loss_fn, parameters, xs, ys):
     return vmap(grad(loss_fn), in_dims=(None, 0, 0))(parameters, xs, ys)
 
 
-def _half_square(p, x, y):
-    return (p["w"] @ x + p["b"][0] - y) ** 2 / 2
-
-
-def _logistic(p, x, y):
-    return nn.functional.softplus(-y * (p["v"] @ torch.tanh(p["W"] @ x)))
-
-
-def _samples():
-    xs = _rows((2.0, 0.0), (1.0, -2.0), (3.0, 4.0), (-1.0, 2.0))
-    return xs, _numbers(1.0, -1.0, 1.0, -1.0)
-
-
 def _sample_cases(*more):
-    xs, ys = _samples()
-    line = {"w": _numbers(1.0, -1.0), "b": _numbers(0.5)}
-    net = {"W": _rows((1.0, 0.5), (-0.5, 0.3), (0.2, 1.0)), "v": _numbers(1.0, -1.0, 0.5)}
+    xs, ys = networks.samples()
+    line = {"w": numbers(1.0, -1.0), "b": numbers(0.5)}
+    net = {"W": rows((1.0, 0.5), (-0.5, 0.3), (0.2, 1.0)), "v": numbers(1.0, -1.0, 0.5)}
     return [
-        case(_half_square, line, xs, ys, *more, label="half squared errors of a line, 4 samples"),
-        case(_logistic, net, xs.clone(), ys.clone(), *more, label="a small network, 4 samples"),
+        case(
+            networks.half_square,
+            line,
+            xs,
+            ys,
+            *more,
+            label="half squared errors of a line, 4 samples",
+        ),
+        case(
+            networks.logistic,
+            net,
+            xs.clone(),
+            ys.clone(),
+            *more,
+            label="a small network, 4 samples",
+        ),
     ]
 
 
@@ -453,22 +432,12 @@ def pure_call(model, parameters, buffers, x):
     return output, new_buffers
 
 
-def _normed(layers):
-    """Return a module, parameters and buffers that are not the module's own, and a batch."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(1)
-        model = layers().double()
-    parameters = {name: (p.detach() + 0.5).requires_grad_() for name, p in model.named_parameters()}
-    buffers = {name: b + 2 for name, b in model.named_buffers()}
-    return model, parameters, buffers, _rows((1.0, 2.0), (0.5, -1.0), (3.0, 0.5))
-
-
 @pure_call.cases
 def _modules():
     return [
-        case(*_normed(lambda: nn.BatchNorm1d(2)), label="BatchNorm1d(2) on 3 samples"),
+        case(*networks.normed(lambda: nn.BatchNorm1d(2)), label="BatchNorm1d(2) on 3 samples"),
         case(
-            *_normed(lambda: nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3), nn.Tanh())),
+            *networks.normed(lambda: nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3), nn.Tanh())),
             label="Linear(2, 3), BatchNorm1d(3), Tanh on 3 samples",
         ),
     ]
@@ -570,23 +539,21 @@ def ensemble_step(loss_fn, stacked, x, y, rate):
     return {name: p - rate * gradients[name] for name, p in stacked.items()}, losses
 
 
-def _fit(p, x, y):
-    return ((p["w"] * x + p["b"] - y) ** 2).mean()
-
-
-def _deep(p, x, y):
-    return nn.functional.softplus(-y * (torch.tanh(x @ p["W"]) @ p["v"])).mean()
-
-
 @ensemble_step.cases
 def _ensembles():
-    lines = {"w": _numbers(1.0, -0.5, 2.0), "b": _numbers(0.0, 1.0, 0.5)}
-    xs, ys = _numbers(0.0, 1.0, 2.0), _numbers(1.0, 3.0, 4.0)
-    first, second = _rows((1.0, 0.5), (-0.5, 0.3)), _rows((0.2, -0.4), (0.7, 1.0))
-    nets = {"W": torch.stack([first, second]), "v": _rows((1.0, -1.0), (0.5, 2.0))}
+    lines = {"w": numbers(1.0, -0.5, 2.0), "b": numbers(0.0, 1.0, 0.5)}
+    xs, ys = numbers(0.0, 1.0, 2.0), numbers(1.0, 3.0, 4.0)
+    first, second = rows((1.0, 0.5), (-0.5, 0.3)), rows((0.2, -0.4), (0.7, 1.0))
+    nets = {"W": torch.stack([first, second]), "v": rows((1.0, -1.0), (0.5, 2.0))}
     return [
-        case(_fit, lines, xs, ys, 0.125, label="3 lines through 3 points, rate 1/8"),
-        case(_deep, nets, *_samples(), 0.5, label="2 small networks on 4 points, rate 1/2"),
+        case(networks.fit, lines, xs, ys, 0.125, label="3 lines through 3 points, rate 1/8"),
+        case(
+            networks.deep,
+            nets,
+            *networks.samples(),
+            0.5,
+            label="2 small networks on 4 points, rate 1/2",
+        ),
     ]
 
 
@@ -673,25 +640,13 @@ def fewer_sweeps(f, x):
     return vmap(lambda u: pull_back(u)[0])(rows)
 
 
-def _tall(x):
-    return torch.cat([x**2, x.sin(), x.sum()[None]])
-
-
-def _wide(x):
-    return torch.stack([(x**2).sum(), x.prod()])
-
-
-def _square_map(x):
-    return x * x[0]
-
-
 @fewer_sweeps.cases
 def _maps():
-    x = _numbers(1.0, 2.0, -0.5)
+    x = numbers(1.0, 2.0, -0.5)
     return [
-        case(_tall, x, label="3 inputs, 7 outputs"),
-        case(_wide, x.clone(), label="3 inputs, 2 outputs"),
-        case(_square_map, x[:2], label="f(x) = x · x[0], 2 inputs"),
+        case(networks.tall, x, label="3 inputs, 7 outputs"),
+        case(networks.wide, x.clone(), label="3 inputs, 2 outputs"),
+        case(networks.square_map, x[:2], label="f(x) = x · x[0], 2 inputs"),
     ]
 
 
@@ -813,20 +768,12 @@ def tangent_kernel(f, parameters, xs):
     return sum(g @ g.T for g in flat)
 
 
-def _line(p, x):
-    return p["w"] @ x + p["b"][0]
-
-
-def _net(p, x):
-    return p["v"] @ torch.tanh(p["W"] @ x)
-
-
 @tangent_kernel.cases
 def _kernels():
     (_, line, xs, *_), (_, net, *_) = (one.arguments for one in _sample_cases())
     return [
-        case(_line, line, xs, label="a line, 4 samples"),
-        case(_net, net, xs.clone(), label="a small network, 4 samples"),
+        case(networks.line, line, xs, label="a line, 4 samples"),
+        case(networks.net, net, xs.clone(), label="a small network, 4 samples"),
     ]
 
 
@@ -906,10 +853,10 @@ def log_ratio(xs):
 @log_ratio.cases
 def _near_zero():
     return [
-        case(_numbers(0.0, 1.0)),
-        case(_numbers(-0.5, 0.0, 0.25, 2.0)),
-        case(_numbers(1e-16, 1e-12, 1e-8)),
-        case(_numbers(-1e-5, 1e-3)),
+        case(numbers(0.0, 1.0)),
+        case(numbers(-0.5, 0.0, 0.25, 2.0)),
+        case(numbers(1e-16, 1e-12, 1e-8)),
+        case(numbers(-1e-5, 1e-3)),
     ]
 
 
@@ -1026,7 +973,7 @@ def halving_slopes(xs, most):
 
 @halving_slopes.cases
 def _starts():
-    return [case(_numbers(0.5, 3.0), 5), case(_numbers(1.0, 9.0, -2.0, 1.5, 1e12), 40)]
+    return [case(numbers(0.5, 3.0), 5), case(numbers(1.0, 9.0, -2.0, 1.5, 1e12), 40)]
 
 
 def _halving(xs, most, step):
