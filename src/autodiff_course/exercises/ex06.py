@@ -399,7 +399,7 @@ def _summed(loss_fn, parameters, xs, ys, most):
 clipped_gradient.add_hints(
     "Per-sample gradients first. The squared length of a sample adds up all its tensors.",
     "The factor of a sample is the smaller of 1 and most / length.",
-    "Each tensor has another shape: `torch.tensordot(factor, g, 1)` adds over the samples.",
+    "Each tensor g has another shape: `torch.tensordot(factor, g, 1)` adds over the samples.",
 )
 
 
@@ -735,7 +735,7 @@ def _few_calls(call):
 fewer_sweeps.add_hints(
     "`vjp(f, x)` gives the value as well, and so the number of outputs.",
     "The seeds are the rows of `torch.eye(n, dtype=x.dtype)`: vmap over them.",
-    "`jvp(f, (x,), (v,))` returns (value, tangent). What `vjp` returns gives a tuple.",
+    "For a seed v `jvp(f, (x,), (v,))` returns (value, tangent). What `vjp` returns gives a tuple.",
 )
 
 
@@ -1032,7 +1032,7 @@ def _by_vmap(call):
 halving_slopes.add_hints(
     "A `for` loop over `range(most)` has the same length for every entry.",
     "In each pass: who is finished keeps its x.",
-    "`torch.where(condition, a, b)` chooses number by number.",
+    "By a condition `torch.where(condition, a, b)` takes a or b, number by number.",
 )
 
 
