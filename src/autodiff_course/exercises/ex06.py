@@ -734,7 +734,7 @@ def _few_calls(call):
 
 fewer_sweeps.add_hints(
     "`vjp(f, x)` gives the value as well, and so the number of outputs.",
-    "The seeds are the rows of `torch.eye(n, dtype=x.dtype)`: vmap over them.",
+    "The n seeds are the rows of `torch.eye(n, dtype=x.dtype)`: vmap over them.",
     "For a seed v `jvp(f, (x,), (v,))` returns (value, tangent). What `vjp` returns gives a tuple.",
 )
 
