@@ -51,7 +51,14 @@ def test_a_step_that_changes_the_callers_dict_or_calls_the_loss_twice_does_not_c
         new, _, _ = ex06.training_step.reference(loss_fn, parameters, x, y, rate)
         return new, *loss_fn(parameters, x, y)
 
+    def leaves_gradients(loss_fn, parameters, x, y, rate):
+        loss, metrics = loss_fn({name: p.requires_grad_() for name, p in parameters.items()}, x, y)
+        loss.backward()
+        new = {name: (p - rate * p.grad).detach() for name, p in parameters.items()}
+        return new, loss.detach(), {name: m.detach() for name, m in metrics.items()}
+
     assert "caller's dict" in _message(ex06.training_step, changes)
+    assert "caller's dict" in _message(ex06.training_step, leaves_gradients)
     assert "more than once" in _message(ex06.training_step, twice)
 
 
@@ -113,14 +120,62 @@ def test_clipping_sample_by_sample_in_a_loop_is_right():
     assert ex06.clipped_gradient.check(answer)
 
 
+def test_a_small_number_beside_the_length_is_right():
+    def answer(loss_fn, parameters, xs, ys, most):
+        each = vmap(grad(loss_fn), (None, 0, 0))(parameters, xs, ys)
+        lengths = torch.cat([g.flatten(start_dim=1) for g in each.values()], dim=1).norm(dim=1)
+        factor = (most / (lengths + 1e-6)).clamp(max=1.0)
+        return {name: torch.tensordot(factor, g, 1) / len(xs) for name, g in each.items()}
+
+    assert ex06.clipped_gradient.check(answer)
+
+
+@pytest.mark.parametrize("out_dims", [0, 1])
+def test_an_index_forgotten_is_named(out_dims):
+    def pair(f, x):
+        if len(x) >= len(f(x)):
+            return ex06.fewer_sweeps.reference(f, x)
+        basis = torch.eye(len(x), dtype=x.dtype)
+        return vmap(lambda v: jvp(f, (x,), (v,)), out_dims=out_dims)(basis)
+
+    def one_entry(f, x):
+        value, pull_back = vjp(f, x)
+        if len(x) < len(value):
+            return ex06.fewer_sweeps.reference(f, x)
+        return vmap(pull_back)(torch.eye(len(value), dtype=x.dtype))
+
+    assert "Take `[1]`" in _message(ex06.fewer_sweeps, pair)
+    assert "Take `[0]`" in _message(ex06.fewer_sweeps, one_entry)
+
+
 # pure_call
 
 
-def test_a_deep_copy_of_the_model_is_right():
+def _by_a_copy(model, parameters, buffers, x):
+    twin = copy.deepcopy(model)
+    twin.load_state_dict({**parameters, **buffers})
+    return twin(x), dict(twin.named_buffers())
+
+
+def _without_a_graph(model, parameters, buffers, x):
+    with torch.no_grad():
+        return ex06.pure_call.reference(model, parameters, buffers, x)
+
+
+def _detached(model, parameters, buffers, x):
+    output, new_buffers = ex06.pure_call.reference(model, parameters, buffers, x)
+    return output.detach(), new_buffers
+
+
+@pytest.mark.parametrize("answer", [_by_a_copy, _without_a_graph, _detached])
+def test_a_call_through_which_no_gradient_passes_does_not_count(answer):
+    assert "no gradient passes" in _message(ex06.pure_call, answer)
+
+
+def test_a_copy_of_the_model_whose_tensors_are_replaced_is_right():
     def answer(model, parameters, buffers, x):
-        twin = copy.deepcopy(model)
-        twin.load_state_dict({**parameters, **buffers})
-        return twin(x), dict(twin.named_buffers())
+        new = copy.deepcopy(buffers)
+        return functional_call(copy.deepcopy(model), {**parameters, **new}, (x,)), new
 
     assert ex06.pure_call.check(answer)
 
@@ -175,14 +230,14 @@ def test_a_loop_over_the_members_is_another_way_and_one_summed_loss_is_right():
     assert ex06.ensemble_step.check(summed)
 
 
-# cheaper_jacobian
+# fewer_sweeps
 
 
 def test_jacfwd_and_jacrev_do_the_whole_exercise():
     def answer(f, x):
-        return jacfwd(f)(x) if len(x) <= len(f(x)) else jacrev(f)(x)
+        return jacfwd(f)(x) if len(x) < len(f(x)) else jacrev(f)(x)
 
-    assert ex06.cheaper_jacobian.check(answer).status == "other way"
+    assert ex06.fewer_sweeps.check(answer).status == "other way"
 
 
 def test_one_direction_for_all_shapes_is_another_way():
@@ -193,8 +248,20 @@ def test_one_direction_for_all_shapes_is_another_way():
     def columns(f, x):
         return vmap(lambda v: jvp(f, (x,), (v,))[1], out_dims=1)(torch.eye(len(x), dtype=x.dtype))
 
-    assert "JVPs, the columns" in _message(ex06.cheaper_jacobian, rows)
-    assert "VJPs, the rows" in _message(ex06.cheaper_jacobian, columns)
+    assert "JVPs, the columns" in _message(ex06.fewer_sweeps, rows)
+    assert "VJPs, the rows" in _message(ex06.fewer_sweeps, columns)
+
+
+@pytest.mark.parametrize("forward_at_the_tie", [True, False])
+def test_as_many_inputs_as_outputs_leave_the_choice(forward_at_the_tie):
+    def answer(f, x):
+        value, pull_back = vjp(f, x)
+        if len(x) < len(value) + forward_at_the_tie:
+            basis = torch.eye(len(x), dtype=x.dtype)
+            return vmap(lambda v: jvp(f, (x,), (v,))[1], out_dims=1)(basis)
+        return vmap(pull_back)(torch.eye(len(value), dtype=x.dtype))[0]
+
+    assert ex06.fewer_sweeps.check(answer)
 
 
 def test_a_loop_of_products_calls_f_too_often():
@@ -205,7 +272,7 @@ def test_a_loop_of_products_calls_f_too_often():
         basis = torch.eye(len(x), dtype=x.dtype)
         return torch.stack([jvp(f, (x,), (v,))[1] for v in basis], dim=1)
 
-    assert "more than twice" in _message(ex06.cheaper_jacobian, answer)
+    assert "more than twice" in _message(ex06.fewer_sweeps, answer)
 
 
 # tangent_kernel
@@ -251,21 +318,42 @@ def test_the_slopes_one_by_one_are_right_but_not_by_vmap():
     assert "without `vmap`" in _message(ex06.halving_slopes, answer)
 
 
-def test_a_longer_series_is_right_and_formulas_by_hand_are_another_way():
-    def series(xs):
+def _ratio(terms, small, log=torch.log1p):
+    def answer(xs):
         def ratio(x):
-            safe = torch.where(x == 0, 1.0, x)
-            return torch.where(x == 0, 1 - x / 2 + x**2 / 3, torch.log(1 + safe) / safe)
+            safe = torch.where(small(x), 1.0, x)
+            return torch.where(small(x), terms(x), log(safe) / safe)
 
         return vmap(ratio)(xs), vmap(grad(ratio))(xs)
 
-    def by_hand(xs):
-        safe = torch.where(xs == 0, 1.0, xs)
-        slopes = (safe / (1 + safe) - torch.log1p(safe)) / safe**2
-        values = torch.where(xs == 0, 1.0, torch.log1p(safe) / safe)
-        return values, torch.where(xs == 0, -0.5, slopes)
+    return answer
 
-    assert ex06.log_ratio.check(series)
+
+def _line(x):
+    return 1 - x / 2
+
+
+@pytest.mark.parametrize("threshold", [1e-8, 1e-6, 5e-4])
+def test_three_terms_of_the_series_are_right_on_each_side_of_any_fair_threshold(threshold):
+    answer = _ratio(lambda x: 1 - x / 2 + x**2 / 3, lambda x: abs(x) < threshold)
+    assert ex06.log_ratio.check(answer)
+
+
+@pytest.mark.parametrize("log", [torch.log1p, lambda x: torch.log(1 + x)])
+@pytest.mark.parametrize("small", [lambda x: x == 0, lambda x: abs(x) < 1e-14])
+def test_a_guard_at_0_alone_is_told_of_the_cancellation_beside_it(small, log):
+    assert "cancel" in _message(ex06.log_ratio, _ratio(_line, small, log))
+
+
+def test_a_line_taken_too_far_is_wrong_and_formulas_by_hand_are_another_way():
+    def by_hand(xs):
+        small = abs(xs) < 1e-4
+        safe = torch.where(small, 1.0, xs)
+        slopes = (safe / (1 + safe) - torch.log1p(safe)) / safe**2
+        values = torch.where(small, 1 - xs / 2, torch.log1p(safe) / safe)
+        return values, torch.where(small, -0.5 + 2 * xs / 3, slopes)
+
+    assert "2x/3" in _message(ex06.log_ratio, _ratio(_line, lambda x: abs(x) < 1e-2))
     assert "automatic differentiation" in _message(ex06.log_ratio, by_hand)
 
 

@@ -249,11 +249,21 @@ def _with_scan(x):
     return product + x**3
 
 
+def _with_while(x):
+    from torch._higher_order_ops.while_loop import while_loop
+
+    def step(left, product):
+        return left - 1, product * x
+
+    return while_loop(lambda left, _: left > 0, step, ((x > 2).long(), x.clone()))[1] + x**3
+
+
 WAYS = {
     "Python if": lambda x: (x**2 if x > 2 else x) + x**3,
     "torch.where": lambda x: torch.where(x > 2, x**2, x) + x**3,
     "torch.cond": _with_cond,
     "scan": _with_scan,
+    "while_loop": _with_while,
 }
 
 
@@ -282,6 +292,7 @@ _EXPECTED = {  # in the order of TRANSFORMS
     "torch.where": "ok ok ok ok ok ok ok ok",
     "torch.cond": "ok ok WRONG fails fails ok fails fails",
     "scan": "ok ok WRONG fails fails ok fails fails",
+    "while_loop": "ok ok ok fails fails fails fails fails",
 }
 SUPPORT = [
     pytest.param(way, name, verdict, id=f"{way}-{name}")

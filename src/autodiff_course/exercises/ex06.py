@@ -8,11 +8,14 @@ import torch
 from torch import nn
 from torch.func import functional_call, grad, grad_and_value, jvp, vjp, vmap
 
+from . import _networks06 as networks
+from ._networks06 import numbers, rows
+from .comparing import Tolerance
 from .drills import Problem, drill
 from .framework import case, exercise
 
 __all__ = [
-    "cheaper_jacobian",
+    "fewer_sweeps",
     "clipped_gradient",
     "drill_bytes",
     "drill_shape",
@@ -32,14 +35,6 @@ __all__ = [
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     jvp(torch.sin, (torch.zeros(()),), (torch.ones(()),))
-
-
-def _numbers(*values):
-    return torch.tensor(values, dtype=torch.float64)
-
-
-def _rows(*rows):
-    return torch.stack([_numbers(*row) for row in rows])
 
 
 # 1. A training step with auxiliary data (build 1)
@@ -70,25 +65,17 @@ def training_step(loss_fn, parameters, x, y, rate):
     return stepped, loss, metrics
 
 
-def _line_fit(parameters, x, y):
-    errors = parameters["slope"] * x + parameters["offset"] - y
-    return (errors**2).mean(), {"largest error": errors.abs().max()}
-
-
-def _bent_fit(parameters, x, y):
-    errors = torch.tanh(x @ parameters["weight"]) + parameters["offset"] - y
-    return (errors**2).sum(), {"errors": errors}
-
-
 @training_step.cases
 def _steps():
-    line = {"slope": _numbers(1.0)[0], "offset": _numbers(0.5)[0]}
-    bent = {"weight": _numbers(1.0, -2.0), "offset": _numbers(0.25)[0]}
-    points = torch.stack([_numbers(1.0, 0.5), _numbers(-1.0, 2.0), _numbers(0.0, 1.5)])
-    xs, ys = _numbers(0.0, 1.0, 2.0), _numbers(1.0, 3.0, 4.0)
+    line = {"slope": numbers(1.0)[0], "offset": numbers(0.5)[0]}
+    bent = {"weight": numbers(1.0, -2.0), "offset": numbers(0.25)[0]}
+    points = torch.stack([numbers(1.0, 0.5), numbers(-1.0, 2.0), numbers(0.0, 1.5)])
+    xs, ys = numbers(0.0, 1.0, 2.0), numbers(1.0, 3.0, 4.0)
     return [
-        case(_line_fit, line, xs, ys, 0.125, label="a line through three points, rate 1/8"),
-        case(_bent_fit, bent, points, ys, 0.5, label="a tanh layer on three points, rate 1/2"),
+        case(networks.line_fit, line, xs, ys, 0.125, label="a line through three points, rate 1/8"),
+        case(
+            networks.bent_fit, bent, points, ys, 0.5, label="a tanh layer on three points, rate 1/2"
+        ),
     ]
 
 
@@ -141,8 +128,9 @@ def _(call):
 
 
 @training_step.method("The caller's dict or tensors are changed. Make new ones.")
-def _(call):
-    return call.unchanged
+def _leaves_the_parameters(call):
+    tensors = call.arguments[1].values()
+    return call.unchanged and not any(p.requires_grad or p.grad is not None for p in tensors)
 
 
 training_step.add_hints(
@@ -177,22 +165,14 @@ def pairwise(f, A, B):
     return vmap(row, in_dims=(0, None))(A, B)
 
 
-def _one_sided(a, b):
-    return (a - 2 * b).abs().sum()
-
-
-def _bent(a, b):
-    return torch.tanh(a @ b) + a[0] * b[0] ** 2
-
-
 @pairwise.cases
 def _tables():
-    A = _rows((1.0, 2.0), (0.5, -1.0), (3.0, 0.0))
-    B = _rows((1.0, -1.0), (0.0, 2.0))
-    square = _rows((0.3, 0.2), (-0.4, 1.0), (0.1, 0.7))
+    A = rows((1.0, 2.0), (0.5, -1.0), (3.0, 0.0))
+    B = rows((1.0, -1.0), (0.0, 2.0))
+    square = rows((0.3, 0.2), (-0.4, 1.0), (0.1, 0.7))
     return [
-        case(_one_sided, A, B, label="the sum of |a - 2 b|, 3 rows and 2 rows"),
-        case(_bent, A, square, label="tanh(a·b) + a₀ b₀², 3 rows and 3 rows"),
+        case(networks.one_sided, A, B, label="the sum of |a - 2 b|, 3 rows and 2 rows"),
+        case(networks.bent, A, square, label="tanh(a·b) + a₀ b₀², 3 rows and 3 rows"),
     ]
 
 
@@ -223,7 +203,7 @@ pairwise.add_hints(
 )
 
 
-# 3. Per-sample gradients (build 2)
+# 3. Per-sample gradients (build 3)
 
 
 @exercise(
@@ -251,26 +231,27 @@ def per_sample_gradients(loss_fn, parameters, xs, ys):
     return vmap(grad(loss_fn), in_dims=(None, 0, 0))(parameters, xs, ys)
 
 
-def _half_square(p, x, y):
-    return (p["w"] @ x + p["b"][0] - y) ** 2 / 2
-
-
-def _logistic(p, x, y):
-    return nn.functional.softplus(-y * (p["v"] @ torch.tanh(p["W"] @ x)))
-
-
-def _samples():
-    xs = _rows((2.0, 0.0), (1.0, -2.0), (3.0, 4.0), (-1.0, 2.0))
-    return xs, _numbers(1.0, -1.0, 1.0, -1.0)
-
-
 def _sample_cases(*more):
-    xs, ys = _samples()
-    line = {"w": _numbers(1.0, -1.0), "b": _numbers(0.5)}
-    net = {"W": _rows((1.0, 0.5), (-0.5, 0.3), (0.2, 1.0)), "v": _numbers(1.0, -1.0, 0.5)}
+    xs, ys = networks.samples()
+    line = {"w": numbers(1.0, -1.0), "b": numbers(0.5)}
+    net = {"W": rows((1.0, 0.5), (-0.5, 0.3), (0.2, 1.0)), "v": numbers(1.0, -1.0, 0.5)}
     return [
-        case(_half_square, line, xs, ys, *more, label="half squared errors of a line, 4 samples"),
-        case(_logistic, net, xs.clone(), ys.clone(), *more, label="a small network, 4 samples"),
+        case(
+            networks.half_square,
+            line,
+            xs,
+            ys,
+            *more,
+            label="half squared errors of a line, 4 samples",
+        ),
+        case(
+            networks.logistic,
+            net,
+            xs.clone(),
+            ys.clone(),
+            *more,
+            label="a small network, 4 samples",
+        ),
     ]
 
 
@@ -337,8 +318,10 @@ per_sample_gradients.add_hints(
 @exercise(
     seconds=20.0,
     minutes=8,
+    tolerance=Tolerance(1e-5, 1e-7),
     insight="The mean of clipped gradients: no single sample can pull harder than `most`.",
-    next_try="Add noise of size `most` to the mean: that is how private training begins.",
+    next_try="Private training adds noise of spread sigma · most to the *sum*, then divides by the "
+    "number of samples (Abadi and others, 2016). Clipping alone keeps nothing private.",
     uses="import torch\nfrom torch.func import grad, vmap",
 )
 def clipped_gradient(loss_fn, parameters, xs, ys, most):
@@ -416,11 +399,11 @@ def _summed(loss_fn, parameters, xs, ys, most):
 clipped_gradient.add_hints(
     "Per-sample gradients first. The squared length of a sample adds up all its tensors.",
     "The factor of a sample is the smaller of 1 and most / length.",
-    "Each tensor has another shape: `torch.tensordot(factor, g, 1)` adds over the samples.",
+    "Each tensor g has another shape: `torch.tensordot(factor, g, 1)` adds over the samples.",
 )
 
 
-# 5. A module with buffers, called without a trace (build 3)
+# 5. A module with buffers, called without a trace (build 5)
 
 
 @exercise(
@@ -449,22 +432,12 @@ def pure_call(model, parameters, buffers, x):
     return output, new_buffers
 
 
-def _normed(layers):
-    """Return a module, parameters and buffers that are not the module's own, and a batch."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(1)
-        model = layers().double()
-    parameters = {name: p.detach() + 0.5 for name, p in model.named_parameters()}
-    buffers = {name: b + 2 for name, b in model.named_buffers()}
-    return model, parameters, buffers, _rows((1.0, 2.0), (0.5, -1.0), (3.0, 0.5))
-
-
 @pure_call.cases
 def _modules():
     return [
-        case(*_normed(lambda: nn.BatchNorm1d(2)), label="BatchNorm1d(2) on 3 samples"),
+        case(*networks.normed(lambda: nn.BatchNorm1d(2)), label="BatchNorm1d(2) on 3 samples"),
         case(
-            *_normed(lambda: nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3), nn.Tanh())),
+            *networks.normed(lambda: nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3), nn.Tanh())),
             label="Linear(2, 3), BatchNorm1d(3), Tanh on 3 samples",
         ),
     ]
@@ -504,6 +477,18 @@ def _leaves_the_buffers(call):
     return call.unchanged
 
 
+@pure_call.method(
+    "Right, but no gradient passes: the output must depend on the given parameters themselves. "
+    "Neither detach it nor copy them into a model."
+)
+def _passes_gradients(call):
+    output, parameters = call.value[0], list(call.arguments[1].values())
+    if not output.requires_grad:
+        return False
+    slopes = torch.autograd.grad(output.sum(), parameters, retain_graph=True, allow_unused=True)
+    return all(slope is not None for slope in slopes)
+
+
 @pure_call.method("The model itself was changed. `functional_call` leaves its tensors alone.")
 def _leaves_the_model(call):
     def state(model):
@@ -524,7 +509,7 @@ pure_call.add_hints(
 )
 
 
-# 6. One step for a whole ensemble (build 4)
+# 6. One step for a whole ensemble (build 6)
 
 
 @exercise(
@@ -554,23 +539,21 @@ def ensemble_step(loss_fn, stacked, x, y, rate):
     return {name: p - rate * gradients[name] for name, p in stacked.items()}, losses
 
 
-def _fit(p, x, y):
-    return ((p["w"] * x + p["b"] - y) ** 2).mean()
-
-
-def _deep(p, x, y):
-    return nn.functional.softplus(-y * (torch.tanh(x @ p["W"]) @ p["v"])).mean()
-
-
 @ensemble_step.cases
 def _ensembles():
-    lines = {"w": _numbers(1.0, -0.5, 2.0), "b": _numbers(0.0, 1.0, 0.5)}
-    xs, ys = _numbers(0.0, 1.0, 2.0), _numbers(1.0, 3.0, 4.0)
-    first, second = _rows((1.0, 0.5), (-0.5, 0.3)), _rows((0.2, -0.4), (0.7, 1.0))
-    nets = {"W": torch.stack([first, second]), "v": _rows((1.0, -1.0), (0.5, 2.0))}
+    lines = {"w": numbers(1.0, -0.5, 2.0), "b": numbers(0.0, 1.0, 0.5)}
+    xs, ys = numbers(0.0, 1.0, 2.0), numbers(1.0, 3.0, 4.0)
+    first, second = rows((1.0, 0.5), (-0.5, 0.3)), rows((0.2, -0.4), (0.7, 1.0))
+    nets = {"W": torch.stack([first, second]), "v": rows((1.0, -1.0), (0.5, 2.0))}
     return [
-        case(_fit, lines, xs, ys, 0.125, label="3 lines through 3 points, rate 1/8"),
-        case(_deep, nets, *_samples(), 0.5, label="2 small networks on 4 points, rate 1/2"),
+        case(networks.fit, lines, xs, ys, 0.125, label="3 lines through 3 points, rate 1/8"),
+        case(
+            networks.deep,
+            nets,
+            *networks.samples(),
+            0.5,
+            label="2 small networks on 4 points, rate 1/2",
+        ),
     ]
 
 
@@ -626,7 +609,7 @@ ensemble_step.add_hints(
 )
 
 
-# 7. The Jacobian, the cheaper way (build 5)
+# 7. The Jacobian, in as few sweeps as its shape allows (build 7)
 
 
 @exercise(
@@ -636,76 +619,90 @@ ensemble_step.add_hints(
     next_try="How many tangents at once can your memory hold? `chunk_size` sets it.",
     uses="import torch\nfrom torch.func import jvp, vjp, vmap",
 )
-def cheaper_jacobian(f, x):
+def fewer_sweeps(f, x):
     """Return the Jacobian of f at x: a row per output, a column per input.
 
-    f takes and returns a 1-dimensional tensor. With no more inputs than outputs put it together
-    from JVPs, otherwise from VJPs: do not use `jacfwd` or `jacrev`. One vmap runs all sweeps at
-    once, so that f is called at most twice.
+    f takes and returns a 1-dimensional tensor. With fewer inputs than outputs put it together from
+    JVPs, with fewer outputs from VJPs; where they are as many, choose. Do not use `jacfwd` or
+    `jacrev`. One vmap runs all sweeps at once, so that f is called at most twice.
 
     Examples
     --------
-    >>> cheaper_jacobian(lambda x: torch.stack([x[0] * x[1], x[1] ** 2]), torch.tensor([2.0, 3.0]))
+    >>> fewer_sweeps(lambda x: torch.stack([x[0] * x[1], x[1] ** 2]), torch.tensor([2.0, 3.0]))
     tensor([[3., 2.],
             [0., 6.]])
     """
     value, pull_back = vjp(f, x)
-    if len(x) <= len(value):
+    if len(x) < len(value):
         columns = torch.eye(len(x), dtype=x.dtype)
         return vmap(lambda v: jvp(f, (x,), (v,))[1], out_dims=1)(columns)
     rows = torch.eye(len(value), dtype=x.dtype)
     return vmap(lambda u: pull_back(u)[0])(rows)
 
 
-def _tall(x):
-    return torch.cat([x**2, x.sin(), x.sum()[None]])
-
-
-def _wide(x):
-    return torch.stack([(x**2).sum(), x.prod()])
-
-
-def _square_map(x):
-    return x * x.roll(1)
-
-
-@cheaper_jacobian.cases
+@fewer_sweeps.cases
 def _maps():
-    x = _numbers(1.0, 2.0, -0.5)
+    x = numbers(1.0, 2.0, -0.5)
     return [
-        case(_square_map, x[:2], label="f(x) = x · x.roll(1), 2 inputs"),
-        case(_tall, x, label="3 inputs, 7 outputs"),
-        case(_wide, x.clone(), label="3 inputs, 2 outputs"),
+        case(networks.tall, x, label="3 inputs, 7 outputs"),
+        case(networks.wide, x.clone(), label="3 inputs, 2 outputs"),
+        case(networks.square_map, x[:2], label="f(x) = x · x[0], 2 inputs"),
     ]
 
 
-@cheaper_jacobian.mistake(
+@fewer_sweeps.mistake(
     "Transposed where JVPs are used: vmap stacks the columns as rows. Say `out_dims=1`."
 )
 def _columns_as_rows(f, x):
-    matrix = cheaper_jacobian.reference(f, x)
-    return matrix.T if len(matrix) >= len(x) else matrix
+    matrix = fewer_sweeps.reference(f, x)
+    return matrix.T if len(matrix) > len(x) else matrix
 
 
-@cheaper_jacobian.mistake("Transposed where VJPs are used: each VJP is a row already.")
+@fewer_sweeps.mistake("Transposed where VJPs are used: each VJP is a row already.")
 def _rows_as_columns(f, x):
-    matrix = cheaper_jacobian.reference(f, x)
-    return matrix if len(matrix) >= len(x) else matrix.T
+    matrix = fewer_sweeps.reference(f, x)
+    return matrix if len(matrix) > len(x) else matrix.T
 
 
-@cheaper_jacobian.mistake("`jvp` returns (value, tangent). The columns are the tangents.")
+@fewer_sweeps.mistake("`jvp` returns (value, tangent). The columns are the tangents.")
 def _values_as_columns(f, x):
-    matrix = cheaper_jacobian.reference(f, x)
-    return f(x)[:, None].expand_as(matrix) if len(matrix) >= len(x) else matrix
+    matrix = fewer_sweeps.reference(f, x)
+    return f(x)[:, None].expand_as(matrix) if len(matrix) > len(x) else matrix
 
 
-@cheaper_jacobian.mistake("That is one product only, with a vector of ones. Seed each unit vector.")
+_PAIR = "`jvp` returns a pair, (value, tangent), and so does vmap over it. Take `[1]`."
+
+
+def _pairs(f, x, out_dims):
+    columns = torch.eye(len(x), dtype=x.dtype)
+    return vmap(lambda v: jvp(f, (x,), (v,)), out_dims=out_dims)(columns)
+
+
+@fewer_sweeps.mistake(_PAIR)
+def _pairs_as_rows(f, x):
+    matrix = fewer_sweeps.reference(f, x)
+    return _pairs(f, x, 0) if len(matrix) > len(x) else matrix
+
+
+@fewer_sweeps.mistake(_PAIR)
+def _pairs_as_columns(f, x):
+    matrix = fewer_sweeps.reference(f, x)
+    return _pairs(f, x, 1) if len(matrix) > len(x) else matrix
+
+
+@fewer_sweeps.mistake("What `vjp` returns gives a tuple, one entry per argument of f. Take `[0]`.")
+def _tuple_of_vjp(f, x):
+    matrix = fewer_sweeps.reference(f, x)
+    return matrix if len(matrix) > len(x) else (matrix,)
+
+
+@fewer_sweeps.mistake("That is one product only, with a vector of ones. Seed each unit vector.")
 def _one_product(f, x):
-    matrix = cheaper_jacobian.reference(f, x)
+    matrix = fewer_sweeps.reference(f, x)
     return matrix.sum(dim=1) if len(matrix) >= len(x) else matrix.sum(dim=0)
 
 
-@cheaper_jacobian.method(
+@fewer_sweeps.method(
     "Right, but `jacfwd`, `jacrev` and their like do the whole exercise. Use JVPs and VJPs."
 )
 def _not_ready_made(call):
@@ -716,29 +713,29 @@ def _not_ready_made(call):
 _FORWARD = (torch.autograd.forward_ad.make_dual, torch.autograd.functional.jvp)
 
 
-@cheaper_jacobian.method("No more inputs than outputs: here JVPs, the columns, are the way asked.")
+@fewer_sweeps.method("Fewer inputs than outputs: here JVPs, the columns, need fewer sweeps.")
 def _tall_by_columns(call):
-    if len(call.arguments[1]) > len(call.value):
+    if len(call.arguments[1]) >= len(call.value):
         return True
     return bool(call.calls_of(*_FORWARD)) and not call.calls_of("run_backward")
 
 
-@cheaper_jacobian.method("More inputs than outputs: here VJPs, the rows, need fewer sweeps.")
+@fewer_sweeps.method("More inputs than outputs: here VJPs, the rows, need fewer sweeps.")
 def _wide_by_rows(call):
     if len(call.arguments[1]) <= len(call.value):
         return True
     return bool(call.calls_of("run_backward")) and not call.calls_of(*_FORWARD)
 
 
-@cheaper_jacobian.method("f is called more than twice: let one vmap run all sweeps at once.")
+@fewer_sweeps.method("f is called more than twice: let one vmap run all sweeps at once.")
 def _few_calls(call):
     return call.calls_of(call.given[0]) <= 2
 
 
-cheaper_jacobian.add_hints(
+fewer_sweeps.add_hints(
     "`vjp(f, x)` gives the value as well, and so the number of outputs.",
-    "The seeds are the rows of `torch.eye(n, dtype=x.dtype)`: vmap over them.",
-    "`jvp(f, (x,), (v,))` returns (value, tangent). What `vjp` returns gives a tuple.",
+    "The n seeds are the rows of `torch.eye(n, dtype=x.dtype)`: vmap over them.",
+    "For a seed v `jvp(f, (x,), (v,))` returns (value, tangent). What `vjp` returns gives a tuple.",
 )
 
 
@@ -771,20 +768,12 @@ def tangent_kernel(f, parameters, xs):
     return sum(g @ g.T for g in flat)
 
 
-def _line(p, x):
-    return p["w"] @ x + p["b"][0]
-
-
-def _net(p, x):
-    return p["v"] @ torch.tanh(p["W"] @ x)
-
-
 @tangent_kernel.cases
 def _kernels():
     (_, line, xs, *_), (_, net, *_) = (one.arguments for one in _sample_cases())
     return [
-        case(_line, line, xs, label="a line, 4 samples"),
-        case(_net, net, xs.clone(), label="a small network, 4 samples"),
+        case(networks.line, line, xs, label="a line, 4 samples"),
+        case(networks.net, net, xs.clone(), label="a small network, 4 samples"),
     ]
 
 
@@ -837,13 +826,15 @@ tangent_kernel.add_hints(
     seconds=20.0,
     minutes=8,
     insight="A guard that only avoids NaN gives the slope of its constant; the series gives yours.",
-    next_try="Which term does the second derivative at 0 need?",
+    next_try="From which x on is the quotient as exact as the three terms?",
+    tolerance=Tolerance(1e-6),
     uses="import torch\nfrom torch.func import grad, vmap",
 )
 def log_ratio(xs):
     """Return (values, slopes) of log(1 + x) / x at each of xs, by `torch.func`.
 
-    At 0 the function is filled in by its limit, 1. Near 0 it is 1 - x/2 + x²/3 - ...
+    At 0 the function is filled in by its limit, 1. Near 0 it is 1 - x/2 + x²/3 - ... Six digits
+    must be right, also where x is as small as 1e-16.
 
     Examples
     --------
@@ -852,15 +843,31 @@ def log_ratio(xs):
     """
 
     def ratio(x):
-        safe = torch.where(x == 0, 1.0, x)
-        return torch.where(x == 0, 1 - x / 2, torch.log1p(safe) / safe)
+        small = abs(x) < 1e-4
+        safe = torch.where(small, 1.0, x)
+        return torch.where(small, 1 - x / 2 + x**2 / 3, torch.log1p(safe) / safe)
 
     return vmap(ratio)(xs), vmap(grad(ratio))(xs)
 
 
 @log_ratio.cases
 def _near_zero():
-    return [case(_numbers(0.0, 1.0)), case(_numbers(-0.5, 0.0, 0.25, 2.0))]
+    return [
+        case(numbers(0.0, 1.0)),
+        case(numbers(-0.5, 0.0, 0.25, 2.0)),
+        case(numbers(1e-16, 1e-12, 1e-8)),
+        case(numbers(-1e-5, 1e-3)),
+    ]
+
+
+def _with_branch(branch, xs, small=lambda x: x == 0, log=torch.log1p):
+    """Return values and slopes of the quotient, and of `branch` where x is small."""
+
+    def ratio(x):
+        safe = torch.where(small(x), 1.0, x)
+        return torch.where(small(x), branch(x), log(safe) / safe)
+
+    return _values_and_slopes(ratio, xs)
 
 
 def _values_and_slopes(ratio, xs):
@@ -885,11 +892,37 @@ def _one_where(xs):
     "series."
 )
 def _constant_branch(xs):
-    def ratio(x):
-        safe = torch.where(x == 0, 1.0, x)
-        return torch.where(x == 0, 1.0, torch.log1p(safe) / safe)
+    return _with_branch(lambda x: 1.0, xs)
 
-    return _values_and_slopes(ratio, xs)
+
+def _guarded_up_to(threshold, log):
+    def guarded(xs):
+        return _with_branch(lambda x: 1 - x / 2, xs, lambda x: abs(x) <= threshold, log)
+
+    guarded.__name__ = f"_guarded_up_to_{threshold}_{log.__name__}"
+    return guarded
+
+
+def _log_of_the_sum(x):
+    return torch.log(1 + x)
+
+
+for _threshold in (0.0, 1e-14):
+    for _log in (torch.log1p, _log_of_the_sum):
+        log_ratio.mistake(
+            "Right at 0, and wrong beside it: the slope of the quotient is a difference of two "
+            "numbers of size 1/x, and their digits cancel. Take the series for all small x."
+        )(_guarded_up_to(_threshold, _log))
+
+
+@log_ratio.mistake("The line 1 - x/2 is taken too far: its slope lacks the 2x/3 of the next term.")
+def _line_too_far(xs):
+    return _with_branch(lambda x: 1 - x / 2, xs, small=lambda x: abs(x) < 1e-2)
+
+
+@log_ratio.mistake("The two are swapped: values first, then slopes.")
+def _slopes_first(xs):
+    return log_ratio.reference(xs)[::-1]
 
 
 @log_ratio.mistake("The values only. Return a pair: values, slopes.")
@@ -905,7 +938,7 @@ def _by_autodiff(call):
 log_ratio.add_hints(
     "Two wheres: one picks the result, one keeps the 0 away from the division.",
     "Which function is chosen at 0? Its slope there is the one you get.",
-    "The first two terms of the series have the right value and the right slope.",
+    "Take the first three terms of the series where |x| < 1e-4, say.",
 )
 
 
@@ -940,7 +973,7 @@ def halving_slopes(xs, most):
 
 @halving_slopes.cases
 def _starts():
-    return [case(_numbers(0.5, 3.0), 5), case(_numbers(1.0, 9.0, -2.0, 1.5, 100.0), 9)]
+    return [case(numbers(0.5, 3.0), 5), case(numbers(1.0, 9.0, -2.0, 1.5, 1e12), 40)]
 
 
 def _halving(xs, most, step):
@@ -960,6 +993,18 @@ def _all_halved(xs, most):
 @halving_slopes.mistake("Only one pass was made: repeat it `most` times.")
 def _one_pass(xs, most):
     return _halving(xs, 1, lambda x: torch.where(x > 1, x / 2, x))
+
+
+@halving_slopes.mistake("Some entries need more than 20 passes: make `most` of them.")
+def _twenty_passes(xs, most):
+    return halving_slopes.reference(xs, 20)
+
+
+@halving_slopes.mistake("That is twice the last x. Each halving halves the slope, too: use `grad`.")
+def _chain_forgotten(xs, most):
+    for _ in range(most):
+        xs = torch.where(xs > 1, xs / 2, xs)
+    return 2 * xs
 
 
 @halving_slopes.mistake("Those are the values. Return the slopes.")
@@ -987,7 +1032,7 @@ def _by_vmap(call):
 halving_slopes.add_hints(
     "A `for` loop over `range(most)` has the same length for every entry.",
     "In each pass: who is finished keeps its x.",
-    "`torch.where(condition, a, b)` chooses number by number.",
+    "By a condition `torch.where(condition, a, b)` takes a or b, number by number.",
 )
 
 
