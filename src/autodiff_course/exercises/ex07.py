@@ -50,6 +50,20 @@ def _no_matrix(call):
     return max(call.results_of(BATCH_SIZE), default=1) <= 1
 
 
+def _leaves(one, what):
+    """Ask that the caller's tensors are left as they were."""
+    one.method(f"The numbers are right, but {what} changed. Make new tensors.")(
+        lambda call: call.unchanged
+    )
+
+
+def _mistakes(one, messages):
+    """Register wrong answers: what is said of each, and the function."""
+    for number, (message, function) in enumerate(messages.items(), start=1):
+        function.__name__ = f"wrong_{number}"
+        one.mistake(message)(function)
+
+
 def _valley(x):
     return (100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2).sum()
 
@@ -104,29 +118,24 @@ def _two_calls(call):
     return f is not _quartic or call.calls_of(f) <= 2
 
 
-@difference_along.method("The numbers are right, but x or v is changed. Make new tensors.")
-def _leaves_x_and_v(call):
-    return call.unchanged
-
-
-@difference_along.mistake("That is the forward difference. Go down along v as well as up.")
-def _forward_difference(function, x, v):
-    return (function(x + 1e-5 * v) - function(x)) / 1e-5
-
-
-@difference_along.mistake("The two points lie 2 steps apart: divide by 2 · 1e-5.")
-def _over_one_step(function, x, v):
-    return (function(x + 1e-5 * v) - function(x - 1e-5 * v)) / 1e-5
-
-
-@difference_along.mistake("Every element was moved by the same step. Move along v.")
-def _without_v(function, x, v):
-    return (function(x + 1e-5) - function(x - 1e-5)) / 2e-5
-
-
-@difference_along.mistake("The sign is wrong: the value up along v minus the value down.")
-def _downwards(function, x, v):
-    return (function(x - 1e-5 * v) - function(x + 1e-5 * v)) / 2e-5
+_leaves(difference_along, "x or v is")
+_mistakes(
+    difference_along,
+    {
+        "That is the forward difference. Go down along v as well as up.": lambda function, x, v: (
+            (function(x + 1e-5 * v) - function(x)) / 1e-5
+        ),
+        "The two points lie 2 steps apart: divide by 2 · 1e-5.": lambda function, x, v: (
+            2 * difference_along.reference(function, x, v)
+        ),
+        "Every element was moved by the same step. Move along v.": lambda function, x, v: (
+            difference_along.reference(function, x, torch.ones_like(v))
+        ),
+        "The sign is wrong: the value up along v minus the value down.": lambda function, x, v: (
+            -difference_along.reference(function, x, v)
+        ),
+    },
+)
 
 
 difference_along.add_hints(
@@ -197,38 +206,26 @@ def _in_order(of):
     return wrong
 
 
-for _name, _message, _of in (
-    (
-        "_read_from_left",
-        "The words are taken the wrong way round: the last word is done first, inside.",
-        lambda order: " over ".join(reversed(order.split(" over "))),
-    ),
-    (
-        "_always_the_usual",
-        "`order` is ignored: that is forward over reverse each time.",
-        lambda order: ORDERS[0],
-    ),
-    (
-        "_always_reverse",
-        "`order` is ignored: that is reverse over reverse each time.",
-        lambda order: ORDERS[1],
-    ),
-):
-    _wrong = _in_order(_of)
-    _wrong.__name__ = _name
-    second_along.mistake(_message)(_wrong)
-
-
-@second_along.mistake(
-    "That is the slope of f along v. It has to be differentiated once more, along u."
+_mistakes(
+    second_along,
+    {
+        "The words are taken the wrong way round: the last word is done first, inside.": _in_order(
+            lambda order: " over ".join(reversed(order.split(" over ")))
+        ),
+        "`order` is ignored: that is forward over reverse each time.": _in_order(
+            lambda _: ORDERS[0]
+        ),
+        "`order` is ignored: that is reverse over reverse each time.": _in_order(
+            lambda _: ORDERS[1]
+        ),
+        "That is the slope of f along v. It has to be differentiated once more, along u.": (
+            lambda f, x, u, v, order: jvp(f, (x,), (v,))[1].item()
+        ),
+        "That is the product Hv, a vector. Take its product with u.": (
+            lambda f, x, u, v, order: jvp(grad(f), (x,), (v,))[1]
+        ),
+    },
 )
-def _first_slope(f, x, u, v, order):
-    return jvp(f, (x,), (v,))[1].item()
-
-
-@second_along.mistake("That is the product Hv, a vector. Take its product with u.")
-def _a_vector(f, x, u, v, order):
-    return jvp(grad(f), (x,), (v,))[1]
 
 
 second_along.add_hints(
@@ -333,10 +330,6 @@ def _random(x):
     return torch.randn_like(x), torch.randn_like(x)
 
 
-@check_second_derivative.mistake(
-    "The orders are compared with one of them. All four may share a fault: the judge has to be the "
-    "difference of two gradients."
-)
 def _by_another_order(f, x, difference_along, second_along):
     def judge(u, v):
         return second_along(f, x, u, v, "reverse over reverse")
@@ -344,27 +337,26 @@ def _by_another_order(f, x, difference_along, second_along):
     return _checked_with(f, x, _random, judge)
 
 
-@check_second_derivative.mistake(
-    "Those directions are not random. With u and v full of ones, errors of both signs cancel."
-)
-def _along_ones(f, x, difference_along, second_along):
-    return _checked_with(f, x, lambda x: (torch.ones_like(x),) * 2)
-
-
-@check_second_derivative.mistake(
-    "The gradient is not checked. A difference of wrong gradients is a wrong judge."
-)
-def _gradient_unseen(f, x, difference_along, second_along):
-    return _checked_with(f, x, _random, gradient=False)
-
-
-@check_second_derivative.mistake('An order that raises an exception is an answer too: "fails".')
 def _lets_it_raise(f, x, difference_along, second_along):
     said = check_second_derivative.reference(f, x, difference_along, second_along)
     for order, word in said.items():
         if word == "fails":
             second_along(f, x, torch.ones_like(x), torch.ones_like(x), order)
     return said
+
+
+_mistakes(
+    check_second_derivative,
+    {
+        "The orders are compared with one of them. All four may share a fault: the judge has to "
+        "be the difference of two gradients.": _by_another_order,
+        "Those directions are not random. With u and v full of ones, errors of both signs "
+        "cancel.": lambda f, x, *_: _checked_with(f, x, lambda x: (torch.ones_like(x),) * 2),
+        "The gradient is not checked. A difference of wrong gradients is a wrong "
+        "judge.": lambda f, x, *_: _checked_with(f, x, _random, gradient=False),
+        'An order that raises an exception is an answer too: "fails".': _lets_it_raise,
+    },
+)
 
 
 check_second_derivative.add_hints(
@@ -445,32 +437,33 @@ def _one_product(call):
     return _no_matrix(call) and max(call.calls_of(loss), call.calls_of("run_backward")) < 5
 
 
-@flat_product.method("The product is right, but the caller's tensors are changed.")
-def _leaves_the_parameters(call):
-    return call.unchanged
-
-
-@flat_product.mistake("That is the gradient. It has to be differentiated once more, along v.")
-def _flat_gradient(loss, parameters, v):
-    return torch.cat([g.flatten() for g in grad(loss)(parameters).values()])
-
-
-@flat_product.mistake("v is cut in alphabetical order. Its pieces stand in the order of the dict.")
 def _alphabetical(loss, parameters, v):
     ordered = {name: parameters[name] for name in sorted(parameters)}
     return flat_product.reference(loss, ordered, v)
 
 
-@flat_product.mistake("That is the product as a dict. Flatten its tensors and join them.")
 def _as_a_dict(loss, parameters, v):
     sizes = [tensor.numel() for tensor in parameters.values()]
     pieces = zip(parameters, flat_product.reference(loss, parameters, v).split(sizes), strict=True)
     return {name: piece.view_as(parameters[name]) for name, piece in pieces}
 
 
-@flat_product.mistake("That is vᵀHv, one number. Leave out the last product with v.")
-def _one_number(loss, parameters, v):
-    return v @ flat_product.reference(loss, parameters, v)
+_leaves(flat_product, "the parameters or v are")
+_mistakes(
+    flat_product,
+    {
+        "That is the gradient. It has to be differentiated once more, along v.": (
+            lambda loss, parameters, v: torch.cat(
+                [g.flatten() for g in grad(loss)(parameters).values()]
+            )
+        ),
+        "v is cut in alphabetical order. Its pieces stand in the order of the dict.": _alphabetical,
+        "That is the product as a dict. Flatten its tensors and join them.": _as_a_dict,
+        "That is vᵀHv, one number. Leave out the last product with v.": (
+            lambda loss, parameters, v: v @ flat_product.reference(loss, parameters, v)
+        ),
+    },
+)
 
 
 flat_product.add_hints(
@@ -488,7 +481,7 @@ flat_product.add_hints(
     tolerance=Tolerance(1e-6, 1e-9),
     minutes=20,
     uses="import torch",
-    insight="Every step that it returns goes downhill, whatever H is.",
+    insight="Every step that it returns begins downhill, whatever H is.",
     next_try="Where the curvature is negative, how far could one go along that direction?",
 )
 def newton_cg_step(product, g, tolerance, most):
@@ -550,9 +543,7 @@ def _one_product_a_pass(call):
     return call.calls_of(product) <= min(most, len(g) + 2)
 
 
-@newton_cg_step.method("The step is right, but the caller's g is changed.")
-def _leaves_g(call):
-    return call.unchanged
+_leaves(newton_cg_step, "g is")
 
 
 def _cg(*, stops=True, sign=1.0, beta=True, relative=True, first=True, adds=False):
@@ -573,38 +564,25 @@ def _cg(*, stops=True, sign=1.0, beta=True, relative=True, first=True, adds=Fals
     return wrong
 
 
-for _name, _message, _wrong in (
-    (
-        "_ignores_curvature",
+_mistakes(
+    newton_cg_step,
+    {
         "The curvature is not looked at. Where it is negative, the model has no least value along "
-        "d, and the step goes uphill.",
-        _cg(stops=False),
-    ),
-    ("_uphill", "The sign is wrong: Hs is to be -g. The step has to go downhill.", _cg(sign=-1.0)),
-    (
-        "_each_anew",
-        "Each direction is the residual alone: that is steepest descent. Add a part of the old d.",
-        _cg(beta=False),
-    ),
-    (
-        "_absolute",
+        "d, and the step goes uphill.": _cg(stops=False),
+        "The sign is wrong: Hs is to be -g. The step has to go downhill.": _cg(sign=-1.0),
+        "Each direction is the residual alone: that is steepest descent. Add a part of the old "
+        "d.": _cg(beta=False),
         "The residual is compared with `tolerance` itself. Compare it with `tolerance` times the "
-        "length of g.",
-        _cg(relative=False),
-    ),
-    (
-        "_stands_still",
-        "If the first direction already has negative curvature, s is 0: return -g instead.",
-        _cg(first=False),
-    ),
-    (
-        "_along_the_bad_one",
-        "The direction of negative curvature is added with length 1. Return s as it is.",
-        _cg(adds=True),
-    ),
-):
-    _wrong.__name__ = _name
-    newton_cg_step.mistake(_message)(_wrong)
+        "length of g.": _cg(relative=False),
+        "If the first direction already has negative curvature, s is 0: return -g instead.": _cg(
+            first=False
+        ),
+        "The direction of negative curvature is added with length 1. Return s as it is.": _cg(
+            adds=True
+        ),
+    },
+)
+
 
 newton_cg_step.add_hints(
     "One loop of at most `most` passes; keep s, r and d, and one product `curved` in each.",
@@ -666,6 +644,10 @@ def _searches():
     ]
 
 
+def _enough(new, old, t, slope):
+    return new <= old + 1e-4 * t * slope
+
+
 def _search(enough, start=1.0, last=0.0):
     def wrong(f, x, step, slope):
         t = start
@@ -678,35 +660,25 @@ def _search(enough, start=1.0, last=0.0):
     return wrong
 
 
-for _name, _message, _wrong in (
-    (
-        "_any_fall",
-        "Any fall of f is taken. The fall has to be at least 1e-4 · t · |slope|.",
-        _search(lambda new, old, t, slope: new < old),
-    ),
-    (
-        "_fixed_promise",
-        "The promise does not shrink with the step: it is 1e-4 · t · slope.",
-        _search(lambda new, old, t, slope: new <= old + 1e-4 * slope),
-    ),
-    (
-        "_whole_promise",
-        "The whole promise of the slope is asked for. Ask for the part 1e-4 of it.",
-        _search(lambda new, old, t, slope: new <= old + t * slope),
-    ),
-    (
-        "_half_at_once",
-        "The full step is never tried: begin with t = 1.",
-        _search(lambda new, old, t, slope: new <= old + 1e-4 * t * slope, start=0.5),
-    ),
-    (
-        "_takes_anything",
-        "Where no t is good, the last one tried is returned. Return 0.0.",
-        _search(lambda new, old, t, slope: new <= old + 1e-4 * t * slope, last=2.0**-30),
-    ),
-):
-    _wrong.__name__ = _name
-    backtrack.mistake(_message)(_wrong)
+_mistakes(
+    backtrack,
+    {
+        "Any fall of f is taken. The fall has to be at least 1e-4 · t · |slope|.": _search(
+            lambda new, old, t, slope: new < old
+        ),
+        "The promise does not shrink with the step: it is 1e-4 · t · slope.": _search(
+            lambda new, old, t, slope: new <= old + 1e-4 * slope
+        ),
+        "The whole promise of the slope is asked for. Ask for the part 1e-4 of it.": _search(
+            lambda new, old, t, slope: new <= old + t * slope
+        ),
+        "The full step is never tried: begin with t = 1.": _search(_enough, start=0.5),
+        "Where no t is good, the last one tried is returned. Return 0.0.": _search(
+            _enough, last=2.0**-30
+        ),
+    },
+)
+
 
 backtrack.add_hints(
     "Compute f(x) once, before the loop.",
@@ -767,38 +739,40 @@ def _so_many_products(call):
     return call.calls_of(call.arguments[0]) <= call.arguments[2]
 
 
-@largest_curvature.method("The number is right, but the caller's v is changed.")
-def _leaves_v(call):
-    return call.unchanged
+_leaves(largest_curvature, "v is")
 
 
-@largest_curvature.mistake("That is the length of Hv, which has no sign. Return the product vᵀHv.")
+def _unscaled(then):
+    """Iterate from the v that is given, and go on with `then` of each product."""
+
+    def wrong(product, v, steps):
+        for _ in range(steps):
+            curved = product(v)
+            bend, v = (v @ curved).item(), then(curved)
+        return bend
+
+    return wrong
+
+
 def _length(product, v, steps):
     for _ in range(steps):
-        v = v / v.norm()
-        v = product(v)
+        v = product(v / v.norm())
     return v.norm().item()
 
 
-@largest_curvature.mistake("v is not scaled to length 1 at the start.")
-def _unscaled_start(product, v, steps):
-    for _ in range(steps):
-        curved = product(v)
-        bend, v = (v @ curved).item(), curved / curved.norm()
-    return bend
-
-
-@largest_curvature.mistake("v is never scaled: its length is that of a power of H.")
-def _unscaled(product, v, steps):
-    for _ in range(steps):
-        curved = product(v)
-        bend, v = (v @ curved).item(), curved
-    return bend
-
-
-@largest_curvature.mistake("One product too many: return the curvature noted in the last step.")
-def _one_more(product, v, steps):
-    return largest_curvature.reference(product, v, steps + 1)
+_mistakes(
+    largest_curvature,
+    {
+        "That is the length of Hv, which has no sign. Return the product vᵀHv.": _length,
+        "v is not scaled to length 1 at the start.": _unscaled(
+            lambda curved: curved / curved.norm()
+        ),
+        "v is never scaled: its length is that of a power of H.": _unscaled(lambda curved: curved),
+        "One product too many: return the curvature noted in the last step.": (
+            lambda product, v, steps: largest_curvature.reference(product, v, steps + 1)
+        ),
+    },
+)
 
 
 largest_curvature.add_hints(
@@ -856,29 +830,30 @@ def _no_more_products(call):
     return call.calls_of(call.arguments[0]) <= call.arguments[3]
 
 
-@smallest_curvature.mistake("`largest` is not put back: that is the smallest minus the largest.")
-def _not_put_back(product, largest, v, steps):
-    return smallest_curvature.reference(product, largest, v, steps) - largest
-
-
-@smallest_curvature.mistake("That is build 6 again, the largest in size. Shift H first.")
-def _not_shifted(product, largest, v, steps):
-    return largest_curvature.reference(product, v, steps)
-
-
-@smallest_curvature.mistake(
-    "`largest` is taken off every element of Hv. Off every curvature means: Hv minus largest · v."
-)
 def _off_every_element(product, largest, v, steps):
     return largest + largest_curvature.reference(lambda d: product(d) - largest, v, steps)
 
 
-@smallest_curvature.mistake("The shift goes the wrong way: that finds the largest once more.")
 def _added(product, largest, v, steps):
-    def shifted(d):
-        return product(d) + largest * d
+    return largest_curvature.reference(lambda d: product(d) + largest * d, v, steps) - largest
 
-    return largest_curvature.reference(shifted, v, steps) - largest
+
+_mistakes(
+    smallest_curvature,
+    {
+        "`largest` is not put back: that is the smallest minus the largest.": (
+            lambda product, largest, v, steps: (
+                smallest_curvature.reference(product, largest, v, steps) - largest
+            )
+        ),
+        "That is build 6 again, the largest in size. Shift H first.": (
+            lambda product, largest, v, steps: largest_curvature.reference(product, v, steps)
+        ),
+        "`largest` is taken off every element of Hv. Off every curvature means: Hv minus largest "
+        "· v.": _off_every_element,
+        "The shift goes the wrong way: that finds the largest once more.": _added,
+    },
+)
 
 
 smallest_curvature.add_hints(
@@ -971,19 +946,16 @@ def _second_is_right(call):
     return _near(_slopes(call)[1], _true_slopes(call.arguments[0])[1])
 
 
-@smooth_sinc.mistake("At 0 that is 0/0, a NaN.")
-def _plain_formula(x):
-    return x.sin() / x
-
-
-@smooth_sinc.mistake("torch.sinc(x) is sin(πx)/(πx), another function.")
-def _of_torch(x):
-    return torch.sinc(x)
-
-
-@smooth_sinc.mistake("A small number added to x shifts the curve. Choose another formula near 0.")
-def _shifted(x):
-    return (x + 1e-3).sin() / (x + 1e-3)
+_mistakes(
+    smooth_sinc,
+    {
+        "At 0 that is 0/0, a NaN.": lambda x: x.sin() / x,
+        "torch.sinc(x) is sin(πx)/(πx), another function.": lambda x: torch.sinc(x),
+        "A small number added to x shifts the curve. Choose another formula near 0.": (
+            lambda x: (x + 1e-3).sin() / (x + 1e-3)
+        ),
+    },
+)
 
 
 smooth_sinc.add_hints(
@@ -1029,27 +1001,28 @@ def _more_series(random):
     return [case(a, b)]
 
 
-@taylor_product.mistake("Each power is multiplied with itself only. Which pairs give t²?")
-def _entry_by_entry(a, b):
-    return [x * y for x, y in zip(a, b, strict=True)]
-
-
-@taylor_product.mistake("That is the whole product of two polynomials: leave out higher powers.")
 def _all_powers(a, b):
     n = len(a)
-    both = [(i, k - i) for k in range(2 * n) for i in range(k + 1)]
-    full = [0.0] * (2 * n)
-    for i, j in both:
-        full[i + j] += a[i] * b[j] if i < n and j < n else 0.0
-    return full[: max(2 * n - 1, 2)]
+    full = [0.0] * max(2 * n - 1, 2)
+    for i, x in enumerate(a):
+        for j, y in enumerate(b):
+            full[i + j] += x * y
+    return full
 
 
-@taylor_product.mistake(
-    "That is the rule for derivatives, with binomial coefficients. Taylor coefficients have the "
-    "factorials in them already."
+_mistakes(
+    taylor_product,
+    {
+        "Each power is multiplied with itself only. Which pairs give t²?": (
+            lambda a, b: [x * y for x, y in zip(a, b, strict=True)]
+        ),
+        "That is the whole product of two polynomials: leave out higher powers.": _all_powers,
+        "That is the rule for derivatives, with binomial coefficients. Taylor coefficients have "
+        "the factorials in them already.": lambda a, b: [
+            sum(math.comb(k, i) * a[i] * b[k - i] for i in range(k + 1)) for k in range(len(a))
+        ],
+    },
 )
-def _leibniz(a, b):
-    return [sum(math.comb(k, i) * a[i] * b[k - i] for i in range(k + 1)) for k in range(len(a))]
 
 
 taylor_product.add_hints(
