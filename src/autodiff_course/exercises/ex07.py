@@ -137,7 +137,6 @@ _mistakes(
     },
 )
 
-
 difference_along.add_hints(
     "Two points: x plus a short piece of v, and x minus it.",
     "The value up minus the value down, over the length between the two in units of v.",
@@ -226,7 +225,6 @@ _mistakes(
         ),
     },
 )
-
 
 second_along.add_hints(
     "First write the slope of f along u as a function of x: once with jvp, once with grad.",
@@ -358,7 +356,6 @@ _mistakes(
     },
 )
 
-
 check_second_derivative.add_hints(
     "First the gradient: two numbers to compare. If they differ you are done.",
     "The judge of the orders is `(difference_along(grad(f), x, v) * u).sum()`.",
@@ -464,7 +461,6 @@ _mistakes(
         ),
     },
 )
-
 
 flat_product.add_hints(
     "`v.split(sizes)` cuts a vector, with sizes a list of numbers of elements.",
@@ -583,7 +579,6 @@ _mistakes(
     },
 )
 
-
 newton_cg_step.add_hints(
     "One loop of at most `most` passes; keep s, r and d, and one product `curved` in each.",
     "The new residual costs no product: r + t * curved.",
@@ -679,7 +674,6 @@ _mistakes(
     },
 )
 
-
 backtrack.add_hints(
     "Compute f(x) once, before the loop.",
     "A loop that halves t until the condition holds, and ends at 1e-9.",
@@ -774,7 +768,6 @@ _mistakes(
     },
 )
 
-
 largest_curvature.add_hints(
     "`v / v.norm()` has length 1.",
     "Three lines in a loop: scale, multiply and note, go on with the product.",
@@ -854,7 +847,6 @@ _mistakes(
         "The shift goes the wrong way: that finds the largest once more.": _added,
     },
 )
-
 
 smallest_curvature.add_hints(
     "If H has the curvature λ along v, what does H minus a multiple of the identity have there?",
@@ -957,7 +949,6 @@ _mistakes(
     },
 )
 
-
 smooth_sinc.add_hints(
     "Two branches: the series near 0, the formula elsewhere. How near is near?",
     "The branch that is not picked is differentiated too: give the formula a harmless x there.",
@@ -1023,7 +1014,6 @@ _mistakes(
         ],
     },
 )
-
 
 taylor_product.add_hints(
     "For the power 2 there are three pairs: 0 with 2, 1 with 1, and 2 with 0.",
