@@ -57,9 +57,10 @@ def _leaves(one, what):
     )
 
 
-def _mistakes(one, messages):
-    """Register wrong answers: what is said of each, and the function."""
-    for number, (message, function) in enumerate(messages.items(), start=1):
+def _mistakes(one, *messages_and_functions):
+    """Register wrong answers: the message for each, and the function."""
+    pairs = zip(messages_and_functions[::2], messages_and_functions[1::2], strict=True)
+    for number, (message, function) in enumerate(pairs, start=1):
         function.__name__ = f"wrong_{number}"
         one.mistake(message)(function)
 
@@ -121,20 +122,14 @@ def _two_calls(call):
 _leaves(difference_along, "x or v is")
 _mistakes(
     difference_along,
-    {
-        "That is the forward difference. Go down along v as well as up.": lambda function, x, v: (
-            (function(x + 1e-5 * v) - function(x)) / 1e-5
-        ),
-        "The two points lie 2 steps apart: divide by 2 · 1e-5.": lambda function, x, v: (
-            2 * difference_along.reference(function, x, v)
-        ),
-        "Every element was moved by the same step. Move along v.": lambda function, x, v: (
-            difference_along.reference(function, x, torch.ones_like(v))
-        ),
-        "The sign is wrong: the value up along v minus the value down.": lambda function, x, v: (
-            -difference_along.reference(function, x, v)
-        ),
-    },
+    "That is the forward difference. Go down along v as well as up.",
+    lambda function, x, v: (function(x + 1e-5 * v) - function(x)) / 1e-5,
+    "The two points lie 2 steps apart: divide by 2 · 1e-5.",
+    lambda function, x, v: 2 * difference_along.reference(function, x, v),
+    "Every element was moved by the same step. Move along v.",
+    lambda function, x, v: difference_along.reference(function, x, torch.ones_like(v)),
+    "The sign is wrong: the value up along v minus the value down.",
+    lambda function, x, v: -difference_along.reference(function, x, v),
 )
 
 difference_along.add_hints(
@@ -207,23 +202,16 @@ def _in_order(of):
 
 _mistakes(
     second_along,
-    {
-        "The words are taken the wrong way round: the last word is done first, inside.": _in_order(
-            lambda order: " over ".join(reversed(order.split(" over ")))
-        ),
-        "`order` is ignored: that is forward over reverse each time.": _in_order(
-            lambda _: ORDERS[0]
-        ),
-        "`order` is ignored: that is reverse over reverse each time.": _in_order(
-            lambda _: ORDERS[1]
-        ),
-        "That is the slope of f along v. It has to be differentiated once more, along u.": (
-            lambda f, x, u, v, order: jvp(f, (x,), (v,))[1].item()
-        ),
-        "That is the product Hv, a vector. Take its product with u.": (
-            lambda f, x, u, v, order: jvp(grad(f), (x,), (v,))[1]
-        ),
-    },
+    "The words are taken the wrong way round: the last word is done first, inside.",
+    _in_order(lambda order: " over ".join(reversed(order.split(" over ")))),
+    "`order` is ignored: that is forward over reverse each time.",
+    _in_order(lambda _: ORDERS[0]),
+    "`order` is ignored: that is reverse over reverse each time.",
+    _in_order(lambda _: ORDERS[1]),
+    "That is the slope of f along v. It has to be differentiated once more, along u.",
+    lambda f, x, u, v, order: jvp(f, (x,), (v,))[1].item(),
+    "That is the product Hv, a vector. Take its product with u.",
+    lambda f, x, u, v, order: jvp(grad(f), (x,), (v,))[1],
 )
 
 second_along.add_hints(
@@ -345,15 +333,15 @@ def _lets_it_raise(f, x, difference_along, second_along):
 
 _mistakes(
     check_second_derivative,
-    {
-        "The orders are compared with one of them. All four may share a fault: the judge has to "
-        "be the difference of two gradients.": _by_another_order,
-        "Those directions are not random. With u and v full of ones, errors of both signs "
-        "cancel.": lambda f, x, *_: _checked_with(f, x, lambda x: (torch.ones_like(x),) * 2),
-        "The gradient is not checked. A difference of wrong gradients is a wrong "
-        "judge.": lambda f, x, *_: _checked_with(f, x, _random, gradient=False),
-        'An order that raises an exception is an answer too: "fails".': _lets_it_raise,
-    },
+    "The orders are compared with one of them. All four may share a fault: the judge has to "
+    "be the difference of two gradients.",
+    _by_another_order,
+    "Those directions are not random. With u and v full of ones, errors of both signs cancel.",
+    lambda f, x, *_: _checked_with(f, x, lambda x: (torch.ones_like(x),) * 2),
+    "The gradient is not checked. A difference of wrong gradients is a wrong judge.",
+    lambda f, x, *_: _checked_with(f, x, _random, gradient=False),
+    'An order that raises an exception is an answer too: "fails".',
+    _lets_it_raise,
 )
 
 check_second_derivative.add_hints(
@@ -448,18 +436,14 @@ def _as_a_dict(loss, parameters, v):
 _leaves(flat_product, "the parameters or v are")
 _mistakes(
     flat_product,
-    {
-        "That is the gradient. It has to be differentiated once more, along v.": (
-            lambda loss, parameters, v: torch.cat(
-                [g.flatten() for g in grad(loss)(parameters).values()]
-            )
-        ),
-        "v is cut in alphabetical order. Its pieces stand in the order of the dict.": _alphabetical,
-        "That is the product as a dict. Flatten its tensors and join them.": _as_a_dict,
-        "That is vᵀHv, one number. Leave out the last product with v.": (
-            lambda loss, parameters, v: v @ flat_product.reference(loss, parameters, v)
-        ),
-    },
+    "That is the gradient. It has to be differentiated once more, along v.",
+    lambda loss, parameters, v: torch.cat([g.flatten() for g in grad(loss)(parameters).values()]),
+    "v is cut in alphabetical order. Its pieces stand in the order of the dict.",
+    _alphabetical,
+    "That is the product as a dict. Flatten its tensors and join them.",
+    _as_a_dict,
+    "That is vᵀHv, one number. Leave out the last product with v.",
+    lambda loss, parameters, v: v @ flat_product.reference(loss, parameters, v),
 )
 
 flat_product.add_hints(
@@ -562,21 +546,20 @@ def _cg(*, stops=True, sign=1.0, beta=True, relative=True, first=True, adds=Fals
 
 _mistakes(
     newton_cg_step,
-    {
-        "The curvature is not looked at. Where it is negative, the model has no least value along "
-        "d, and the step goes uphill.": _cg(stops=False),
-        "The sign is wrong: Hs is to be -g. The step has to go downhill.": _cg(sign=-1.0),
-        "Each direction is the residual alone: that is steepest descent. Add a part of the old "
-        "d.": _cg(beta=False),
-        "The residual is compared with `tolerance` itself. Compare it with `tolerance` times the "
-        "length of g.": _cg(relative=False),
-        "If the first direction already has negative curvature, s is 0: return -g instead.": _cg(
-            first=False
-        ),
-        "The direction of negative curvature is added with length 1. Return s as it is.": _cg(
-            adds=True
-        ),
-    },
+    "The curvature is not looked at. Where it is negative, the model has no least value along "
+    "d, and the step goes uphill.",
+    _cg(stops=False),
+    "The sign is wrong: Hs is to be -g. The step has to go downhill.",
+    _cg(sign=-1.0),
+    "Each direction is the residual alone: that is steepest descent. Add a part of the old d.",
+    _cg(beta=False),
+    "The residual is compared with `tolerance` itself. Compare it with `tolerance` times the "
+    "length of g.",
+    _cg(relative=False),
+    "If the first direction already has negative curvature, s is 0: return -g instead.",
+    _cg(first=False),
+    "The direction of negative curvature is added with length 1. Return s as it is.",
+    _cg(adds=True),
 )
 
 newton_cg_step.add_hints(
@@ -657,21 +640,16 @@ def _search(enough, start=1.0, last=0.0):
 
 _mistakes(
     backtrack,
-    {
-        "Any fall of f is taken. The fall has to be at least 1e-4 · t · |slope|.": _search(
-            lambda new, old, t, slope: new < old
-        ),
-        "The promise does not shrink with the step: it is 1e-4 · t · slope.": _search(
-            lambda new, old, t, slope: new <= old + 1e-4 * slope
-        ),
-        "The whole promise of the slope is asked for. Ask for the part 1e-4 of it.": _search(
-            lambda new, old, t, slope: new <= old + t * slope
-        ),
-        "The full step is never tried: begin with t = 1.": _search(_enough, start=0.5),
-        "Where no t is good, the last one tried is returned. Return 0.0.": _search(
-            _enough, last=2.0**-30
-        ),
-    },
+    "Any fall of f is taken. The fall has to be at least 1e-4 · t · |slope|.",
+    _search(lambda new, old, t, slope: new < old),
+    "The promise does not shrink with the step: it is 1e-4 · t · slope.",
+    _search(lambda new, old, t, slope: new <= old + 1e-4 * slope),
+    "The whole promise of the slope is asked for. Ask for the part 1e-4 of it.",
+    _search(lambda new, old, t, slope: new <= old + t * slope),
+    "The full step is never tried: begin with t = 1.",
+    _search(_enough, start=0.5),
+    "Where no t is good, the last one tried is returned. Return 0.0.",
+    _search(_enough, last=2.0**-30),
 )
 
 backtrack.add_hints(
@@ -756,16 +734,14 @@ def _length(product, v, steps):
 
 _mistakes(
     largest_curvature,
-    {
-        "That is the length of Hv, which has no sign. Return the product vᵀHv.": _length,
-        "v is not scaled to length 1 at the start.": _unscaled(
-            lambda curved: curved / curved.norm()
-        ),
-        "v is never scaled: its length is that of a power of H.": _unscaled(lambda curved: curved),
-        "One product too many: return the curvature noted in the last step.": (
-            lambda product, v, steps: largest_curvature.reference(product, v, steps + 1)
-        ),
-    },
+    "That is the length of Hv, which has no sign. Return the product vᵀHv.",
+    _length,
+    "v is not scaled to length 1 at the start.",
+    _unscaled(lambda curved: curved / curved.norm()),
+    "v is never scaled: its length is that of a power of H.",
+    _unscaled(lambda curved: curved),
+    "One product too many: return the curvature noted in the last step.",
+    lambda product, v, steps: largest_curvature.reference(product, v, steps + 1),
 )
 
 largest_curvature.add_hints(
@@ -833,19 +809,16 @@ def _added(product, largest, v, steps):
 
 _mistakes(
     smallest_curvature,
-    {
-        "`largest` is not put back: that is the smallest minus the largest.": (
-            lambda product, largest, v, steps: (
-                smallest_curvature.reference(product, largest, v, steps) - largest
-            )
-        ),
-        "That is build 6 again, the largest in size. Shift H first.": (
-            lambda product, largest, v, steps: largest_curvature.reference(product, v, steps)
-        ),
-        "`largest` is taken off every element of Hv. Off every curvature means: Hv minus largest "
-        "· v.": _off_every_element,
-        "The shift goes the wrong way: that finds the largest once more.": _added,
-    },
+    "`largest` is not put back: that is the smallest minus the largest.",
+    lambda product, largest, v, steps: (
+        smallest_curvature.reference(product, largest, v, steps) - largest
+    ),
+    "That is build 6 again, the largest in size. Shift H first.",
+    lambda product, largest, v, steps: largest_curvature.reference(product, v, steps),
+    "`largest` is taken off every element of Hv. Off every curvature means: Hv minus largest · v.",
+    _off_every_element,
+    "The shift goes the wrong way: that finds the largest once more.",
+    _added,
 )
 
 smallest_curvature.add_hints(
@@ -940,13 +913,12 @@ def _second_is_right(call):
 
 _mistakes(
     smooth_sinc,
-    {
-        "At 0 that is 0/0, a NaN.": lambda x: x.sin() / x,
-        "torch.sinc(x) is sin(πx)/(πx), another function.": lambda x: torch.sinc(x),
-        "A small number added to x shifts the curve. Choose another formula near 0.": (
-            lambda x: (x + 1e-3).sin() / (x + 1e-3)
-        ),
-    },
+    "At 0 that is 0/0, a NaN.",
+    lambda x: x.sin() / x,
+    "torch.sinc(x) is sin(πx)/(πx), another function.",
+    lambda x: torch.sinc(x),
+    "A small number added to x shifts the curve. Choose another formula near 0.",
+    lambda x: (x + 1e-3).sin() / (x + 1e-3),
 )
 
 smooth_sinc.add_hints(
@@ -1003,16 +975,15 @@ def _all_powers(a, b):
 
 _mistakes(
     taylor_product,
-    {
-        "Each power is multiplied with itself only. Which pairs give t²?": (
-            lambda a, b: [x * y for x, y in zip(a, b, strict=True)]
-        ),
-        "That is the whole product of two polynomials: leave out higher powers.": _all_powers,
-        "That is the rule for derivatives, with binomial coefficients. Taylor coefficients have "
-        "the factorials in them already.": lambda a, b: [
-            sum(math.comb(k, i) * a[i] * b[k - i] for i in range(k + 1)) for k in range(len(a))
-        ],
-    },
+    "Each power is multiplied with itself only. Which pairs give t²?",
+    lambda a, b: [x * y for x, y in zip(a, b, strict=True)],
+    "That is the whole product of two polynomials: leave out higher powers.",
+    _all_powers,
+    "That is the rule for derivatives, with binomial coefficients. Taylor coefficients have "
+    "the factorials in them already.",
+    lambda a, b: [
+        sum(math.comb(k, i) * a[i] * b[k - i] for i in range(k + 1)) for k in range(len(a))
+    ],
 )
 
 taylor_product.add_hints(
