@@ -8,6 +8,7 @@ import warnings
 import torch
 from torch.func import grad, jvp
 
+from . import _wrong07 as wrong
 from .comparing import Tolerance
 from .drills import Problem, drill
 from .framework import case, exercise
@@ -295,53 +296,17 @@ def _more_suspects(random):
     return [one(random.choice(("forward rule", "all orders", "second backward")))]
 
 
-def _checked_with(f, x, directions, judge=None, gradient=True):
-    """Check with other directions, another judge, or without a look at the gradient."""
-    u, v = directions(x)
-    slope, truth = difference_along.reference(f, x, v), (grad(f)(x) * v).sum()
-    if gradient and abs(slope - truth) > 1e-5 * abs(truth) + 1e-6:
-        return {"gradient": "wrong"} | dict.fromkeys(ORDERS, "unknown")
-    truth = (difference_along.reference(grad(f), x, v) * u).sum() if judge is None else judge(u, v)
-    said = {"gradient": "right"}
-    for order in ORDERS:
-        try:
-            error = abs(second_along.reference(f, x, u, v, order) - truth)
-            said[order] = "right" if error <= 1e-5 * abs(truth) + 1e-6 else "wrong"
-        except RuntimeError:
-            said[order] = "fails"
-    return said
-
-
-def _random(x):
-    return torch.randn_like(x), torch.randn_like(x)
-
-
-def _by_another_order(f, x, difference_along, second_along):
-    def judge(u, v):
-        return second_along(f, x, u, v, "reverse over reverse")
-
-    return _checked_with(f, x, _random, judge)
-
-
-def _lets_it_raise(f, x, difference_along, second_along):
-    said = check_second_derivative.reference(f, x, difference_along, second_along)
-    for order, word in said.items():
-        if word == "fails":
-            second_along(f, x, torch.ones_like(x), torch.ones_like(x), order)
-    return said
-
-
 _mistakes(
     check_second_derivative,
     "The orders are compared with one of them. All four may share a fault: the judge has to "
     "be the difference of two gradients.",
-    _by_another_order,
+    wrong.by_another_order,
     "Those directions are not random. With u and v full of ones, errors of both signs cancel.",
-    lambda f, x, *_: _checked_with(f, x, lambda x: (torch.ones_like(x),) * 2),
+    wrong.along_ones,
     "The gradient is not checked. A difference of wrong gradients is a wrong judge.",
-    lambda f, x, *_: _checked_with(f, x, _random, gradient=False),
+    wrong.gradient_unseen,
     'An order that raises an exception is an answer too: "fails".',
-    _lets_it_raise,
+    wrong.lets_it_raise,
 )
 
 check_second_derivative.add_hints(
@@ -427,13 +392,15 @@ def _alphabetical(loss, parameters, v):
     return flat_product.reference(loss, ordered, v)
 
 
+_leaves(flat_product, "the parameters or v are")
+
+
 def _as_a_dict(loss, parameters, v):
     sizes = [tensor.numel() for tensor in parameters.values()]
     pieces = zip(parameters, flat_product.reference(loss, parameters, v).split(sizes), strict=True)
     return {name: piece.view_as(parameters[name]) for name, piece in pieces}
 
 
-_leaves(flat_product, "the parameters or v are")
 _mistakes(
     flat_product,
     "That is the gradient. It has to be differentiated once more, along v.",
@@ -526,40 +493,22 @@ def _one_product_a_pass(call):
 _leaves(newton_cg_step, "g is")
 
 
-def _cg(*, stops=True, sign=1.0, beta=True, relative=True, first=True, adds=False):
-    def wrong(product, g, tolerance, most):
-        s, r, d = torch.zeros_like(g), g, -g
-        for _ in range(most):
-            curved = product(d)
-            if stops and d @ curved <= 0:
-                s = s + d if adds else s if s.any() or not first else -g
-                return sign * s, "negative curvature"
-            t = (r @ r) / (d @ curved)
-            s, new = s + t * d, r + t * curved
-            if new.norm() <= tolerance * (g.norm() if relative else 1.0):
-                return sign * s, "solved"
-            d, r = -new + (new @ new) / (r @ r) * d * beta, new
-        return sign * s, "most products"
-
-    return wrong
-
-
 _mistakes(
     newton_cg_step,
     "The curvature is not looked at. Where it is negative, the model has no least value along "
     "d, and the step goes uphill.",
-    _cg(stops=False),
+    wrong.cg(stops=False),
     "The sign is wrong: Hs is to be -g. The step has to go downhill.",
-    _cg(sign=-1.0),
+    wrong.cg(sign=-1.0),
     "Each direction is the residual alone: that is steepest descent. Add a part of the old d.",
-    _cg(beta=False),
+    wrong.cg(beta=False),
     "The residual is compared with `tolerance` itself. Compare it with `tolerance` times the "
     "length of g.",
-    _cg(relative=False),
+    wrong.cg(relative=False),
     "If the first direction already has negative curvature, s is 0: return -g instead.",
-    _cg(first=False),
+    wrong.cg(first=False),
     "The direction of negative curvature is added with length 1. Return s as it is.",
-    _cg(adds=True),
+    wrong.cg(adds=True),
 )
 
 newton_cg_step.add_hints(
@@ -622,34 +571,18 @@ def _searches():
     ]
 
 
-def _enough(new, old, t, slope):
-    return new <= old + 1e-4 * t * slope
-
-
-def _search(enough, start=1.0, last=0.0):
-    def wrong(f, x, step, slope):
-        t = start
-        while t > 1e-9:
-            if enough(f(x + t * step), f(x), t, slope):
-                return t
-            t /= 2
-        return last
-
-    return wrong
-
-
 _mistakes(
     backtrack,
     "Any fall of f is taken. The fall has to be at least 1e-4 · t · |slope|.",
-    _search(lambda new, old, t, slope: new < old),
+    wrong.search(lambda new, old, t, slope: new < old),
     "The promise does not shrink with the step: it is 1e-4 · t · slope.",
-    _search(lambda new, old, t, slope: new <= old + 1e-4 * slope),
+    wrong.search(lambda new, old, t, slope: new <= old + 1e-4 * slope),
     "The whole promise of the slope is asked for. Ask for the part 1e-4 of it.",
-    _search(lambda new, old, t, slope: new <= old + t * slope),
+    wrong.search(lambda new, old, t, slope: new <= old + t * slope),
     "The full step is never tried: begin with t = 1.",
-    _search(_enough, start=0.5),
+    wrong.search(wrong.enough, start=0.5),
     "Where no t is good, the last one tried is returned. Return 0.0.",
-    _search(_enough, last=2.0**-30),
+    wrong.search(wrong.enough, last=2.0**-30),
 )
 
 backtrack.add_hints(
@@ -714,32 +647,14 @@ def _so_many_products(call):
 _leaves(largest_curvature, "v is")
 
 
-def _unscaled(then):
-    """Iterate from the v that is given, and go on with `then` of each product."""
-
-    def wrong(product, v, steps):
-        for _ in range(steps):
-            curved = product(v)
-            bend, v = (v @ curved).item(), then(curved)
-        return bend
-
-    return wrong
-
-
-def _length(product, v, steps):
-    for _ in range(steps):
-        v = product(v / v.norm())
-    return v.norm().item()
-
-
 _mistakes(
     largest_curvature,
     "That is the length of Hv, which has no sign. Return the product vᵀHv.",
-    _length,
+    wrong.length,
     "v is not scaled to length 1 at the start.",
-    _unscaled(lambda curved: curved / curved.norm()),
+    wrong.unscaled(lambda curved: curved / curved.norm()),
     "v is never scaled: its length is that of a power of H.",
-    _unscaled(lambda curved: curved),
+    wrong.unscaled(lambda curved: curved),
     "One product too many: return the curvature noted in the last step.",
     lambda product, v, steps: largest_curvature.reference(product, v, steps + 1),
 )
@@ -964,21 +879,12 @@ def _more_series(random):
     return [case(a, b)]
 
 
-def _all_powers(a, b):
-    n = len(a)
-    full = [0.0] * max(2 * n - 1, 2)
-    for i, x in enumerate(a):
-        for j, y in enumerate(b):
-            full[i + j] += x * y
-    return full
-
-
 _mistakes(
     taylor_product,
     "Each power is multiplied with itself only. Which pairs give t²?",
     lambda a, b: [x * y for x, y in zip(a, b, strict=True)],
     "That is the whole product of two polynomials: leave out higher powers.",
-    _all_powers,
+    wrong.all_powers,
     "That is the rule for derivatives, with binomial coefficients. Taylor coefficients have "
     "the factorials in them already.",
     lambda a, b: [
