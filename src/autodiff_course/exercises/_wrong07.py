@@ -12,19 +12,23 @@ def two_random(x):
     return torch.randn_like(x), torch.randn_like(x)
 
 
-def checked_with(f, x, pieces, directions=two_random, judge=None, gradient=True):
+def nearly(error, truth):
+    return error <= 1e-5 * abs(truth) + 1e-6
+
+
+def checked_with(f, x, pieces, directions=two_random, judge=None, gradient=True, near=nearly):
     """Check with other directions, another judge, or without a look at the gradient."""
     difference_along, second_along = pieces
     u, v = directions(x)
     slope, truth = difference_along(f, x, v), (grad(f)(x) * v).sum()
-    if gradient and abs(slope - truth) > 1e-5 * abs(truth) + 1e-6:
+    if gradient and not near(abs(slope - truth), truth):
         return {"gradient": "wrong"} | dict.fromkeys(ORDERS, "unknown")
     truth = (difference_along(grad(f), x, v) * u).sum() if judge is None else judge(u, v)
     said = {"gradient": "right"}
     for order in ORDERS:
         try:
             error = abs(second_along(f, x, u, v, order) - truth)
-            said[order] = "right" if error <= 1e-5 * abs(truth) + 1e-6 else "wrong"
+            said[order] = "right" if near(error, truth) else "wrong"
         except RuntimeError:
             said[order] = "fails"
     return said
@@ -39,6 +43,16 @@ def by_another_order(f, x, *pieces):
 
 def along_ones(f, x, *pieces):
     return checked_with(f, x, pieces, lambda x: (torch.ones_like(x),) * 2)
+
+
+def along_one(f, x, *pieces):
+    return checked_with(f, x, pieces, lambda x: (torch.randn_like(x),) * 2)
+
+
+def not_far(f, x, *pieces):
+    return checked_with(
+        f, x, pieces, near=lambda error, truth: not error > 1e-5 * abs(truth) + 1e-6
+    )
 
 
 def gradient_unseen(f, x, *pieces):
@@ -56,12 +70,12 @@ def lets_it_raise(f, x, *pieces):
 # newton_cg_step
 
 
-def cg(*, stops=True, sign=1.0, beta=True, relative=True, first=True, adds=False):
+def cg(*, stops=True, zero=True, sign=1.0, beta=True, relative=True, first=True, adds=False):
     def wrong(product, g, tolerance, most):
         s, r, d = torch.zeros_like(g), g, -g
         for _ in range(most):
             curved = product(d)
-            if stops and d @ curved <= 0:
+            if stops and (d @ curved < 0 or zero and d @ curved == 0):
                 s = s + d if adds else s if s.any() or not first else -g
                 return sign * s, "negative curvature"
             t = (r @ r) / (d @ curved)

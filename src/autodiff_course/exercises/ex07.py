@@ -111,6 +111,7 @@ def _lines():
         case(_quartic, *x_and_v(), label="a quartic function of 3 variables"),
         case(grad(_quartic), *x_and_v(), label="the gradient of a quartic function"),
         case(torch.sin, _numbers(0.3)[0], _numbers(2.0)[0]),
+        case(faulty("gradient"), *x_and_v(), label="a function with wrong rules"),
     ]
 
 
@@ -129,6 +130,8 @@ _mistakes(
     lambda function, x, v: 2 * difference_along.reference(function, x, v),
     "Every element was moved by the same step. Move along v.",
     lambda function, x, v: difference_along.reference(function, x, torch.ones_like(v)),
+    "That asks the rules, which this function is to judge. Take a difference of two values.",
+    lambda function, x, v: jvp(function, (x,), (v,))[1],
     "The sign is wrong: the value up along v minus the value down.",
     lambda function, x, v: -difference_along.reference(function, x, v),
 )
@@ -177,11 +180,18 @@ def _orders():
     def point():
         return _numbers(0.5, -1.0, 2.0), _numbers(1.0, 0.25, -2.0), _numbers(-1.0, 3.0, 0.5)
 
+    def matrices():
+        return torch.linspace(-1.0, 2.0, 12, dtype=torch.float64).view(3, 2, 2).unbind()
+
     return [
         *(case(_quartic, *point(), o, label=f"a quartic function, {o}") for o in ORDERS),
         # Its rules contradict each other on purpose, so that the number shows the order.
         *(case(telltale, *point(), o, label=f"a function to tell orders, {o}") for o in ORDERS),
         case(_valley, torch.linspace(-1, 1, 9).double(), *torch.eye(9).double()[3:5], ORDERS[0]),
+        *(
+            case(_quartic, *matrices(), o, label=f"a function of a matrix, {o}")
+            for o in ORDERS[::2]
+        ),
     ]
 
 
@@ -267,6 +277,10 @@ def check_second_derivative(f, x, difference_along, second_along):
     return said
 
 
+def _sum_of_sinc(x):
+    return torch.sinc(x).sum()
+
+
 def _suspect(f, x, label):
     return case(f, x, difference_along.reference, second_along.reference, label=label)
 
@@ -284,6 +298,9 @@ def _suspects():
         _suspect(faulty("second backward"), x(), "a wrong second backward"),
         _suspect(faulty("no forward rule"), x(), "no forward rule"),
         _suspect(faulty("balanced"), x(), "errors whose sum over all entries is 0"),
+        _suspect(faulty("twisted"), x(), "an error that is an antisymmetric matrix"),
+        _suspect(faulty("forward rule"), x().view(2, 2), "a function of a matrix"),
+        _suspect(_sum_of_sinc, _numbers(0.0, 0.5), "a second derivative that comes as NaN"),
     ]
 
 
@@ -303,6 +320,10 @@ _mistakes(
     wrong.by_another_order,
     "Those directions are not random. With u and v full of ones, errors of both signs cancel.",
     wrong.along_ones,
+    "u and v are one vector: an error that is an antisymmetric matrix cancels. Draw two.",
+    wrong.along_one,
+    "A NaN counts as right: ask whether the error is small, not whether it is large.",
+    wrong.not_far,
     "The gradient is not checked. A difference of wrong gradients is a wrong judge.",
     wrong.gradient_unseen,
     'An order that raises an exception is an answer too: "fails".',
@@ -476,6 +497,7 @@ def _equations():
     return [
         one(2 * torch.eye(6), 0.1, 10, "H = 2 I"),
         one(-torch.eye(6), 0.1, 10, "H = -I"),
+        one(torch.zeros(6, 6), 0.1, 10, "H = 0"),
         one(bowl, 1e-8, 30, "a positive definite H"),
         one(bowl, 0.3, 30, "a positive definite H, loosely"),
         one(bowl, 1e-8, 2, "a positive definite H, 2 passes"),
@@ -498,6 +520,8 @@ _mistakes(
     "The curvature is not looked at. Where it is negative, the model has no least value along "
     "d, and the step goes uphill.",
     wrong.cg(stops=False),
+    "A parabola with the curvature 0 has no lowest point either: stop there too.",
+    wrong.cg(zero=False),
     "The sign is wrong: Hs is to be -g. The step has to go downhill.",
     wrong.cg(sign=-1.0),
     "Each direction is the residual alone: that is steepest descent. Add a part of the old d.",
@@ -679,8 +703,9 @@ largest_curvature.add_hints(
 def smallest_curvature(product, largest, v, steps):
     """Return the smallest curvature of H, by power iteration with `steps` products, as a float.
 
-    product(d) is Hd, and `largest` is the largest curvature: a number, not below any other in size.
-    The smallest is the one most to the left on the number line. Take off `largest` from every
+    product(d) is Hd, and `largest` is the largest curvature: positive, and not below any other in
+    size. (Where build 6 returns a negative number, that is the smallest itself.) The smallest is
+    the one most to the left on the number line. Take off `largest` from every
     curvature, so that this one becomes the largest in size; iterate as in build 6; put it back.
 
     Examples
@@ -779,6 +804,7 @@ def _sinc_points():
         case(_all_points(0.5, 1.0, -2.0)),
         case(_all_points(0.0, 3.0)),
         case(_all_points(1e-3, -1e-2, 1e-5, 1e-8, 0.1)),
+        case(_all_points(0.0099, -0.03, 0.05, 0.2, -0.4)),
     ]
 
 
@@ -811,7 +837,8 @@ def _true_slopes(x):
 
 @smooth_sinc.method(
     "The value is right, the first derivative is not. Is it NaN? Then the branch that is not "
-    "picked divides by 0. Is it 0 near 0? Then a constant stands there."
+    "picked divides by 0. Is it 0 near 0? Then a constant stands there.",
+    wrong=True,
 )
 def _first_is_right(call):
     return _near(_slopes(call)[0], _true_slopes(call.arguments[0])[0])
@@ -820,7 +847,8 @@ def _first_is_right(call):
 @smooth_sinc.method(
     "Value and first derivative are right, the second is not. At 0 it has to be -1/3: a constant "
     "there has the second derivative 0, and too short a series, or one for too few points, has not "
-    "enough digits."
+    "enough digits.",
+    wrong=True,
 )
 def _second_is_right(call):
     return _near(_slopes(call)[1], _true_slopes(call.arguments[0])[1])
@@ -928,10 +956,11 @@ def drill_product(random):
 @drill
 def drill_newton(random):
     """Put one Newton step of one variable to work out by hand."""
-    x, c = random.randint(1, 4), random.choice((1, 3, 12))
+    x, c = random.randint(1, 4), random.choice((2, 6, 9))
     step = -(3 * x**2 - c) / (6 * x)
     return Problem(
-        f"$f(x) = x^3 - {c} x$. To which $x$ does one Newton step lead from $x = {x}$?",
+        f"$f(x) = x^3 - {c} x$. To which $x$ does one Newton step lead from $x = {x}$? "
+        "(An expression such as 17/8 will do.)",
         answer=x + step,
         why=f"Slope 3·{x}² - {c} = {3 * x**2 - c}, curvature 6·{x}: the step is {step:.4g}.",
     )
