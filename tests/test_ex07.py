@@ -64,12 +64,13 @@ def _by_autograd(f, x):
 
 def _in_pieces(f, x, u, v, order):
     if order == "forward over reverse":
-        return (u @ jvp(grad(f), (x,), (v,))[1]).item()
+        return (u * jvp(grad(f), (x,), (v,))[1]).sum().item()
     if order == "reverse over reverse":
         x, g = _by_autograd(f, x)
-        return float(torch.autograd.grad(g @ v, x)[0] @ u)
+        return float((torch.autograd.grad((g * v).sum(), x)[0] * u).sum())
     if order == "reverse over forward":
-        return (vjp(lambda x: jvp(f, (x,), (v,))[1], x)[1](torch.ones(()).double())[0] @ u).item()
+        _, pull_back = vjp(lambda x: jvp(f, (x,), (v,))[1], x)
+        return (pull_back(torch.ones(()).double())[0] * u).sum().item()
     return jvp(lambda x: jvp(f, (x,), (v,))[1], (x,), (u,))[1].item()
 
 
@@ -83,13 +84,23 @@ def test_a_whole_hessian_in_the_right_order_is_another_way():
 
     def answer(f, x, u, v, order):
         outer, inner = order.split(" over ")
-        # Without a vmap rule `telltale` cannot be differentiated so: then the one product.
-        if f is telltale:
-            return ex07.second_along.reference(f, x, u, v, order)
-        return (u @ ways[outer](ways[inner](f))(x) @ v).item()
+        matrix = ways[outer](ways[inner](f))(x).reshape(x.numel(), x.numel())
+        return (u.flatten() @ matrix @ v.flatten()).item()
 
     result = ex07.second_along.check(answer)
     assert result.status == "other way" and "whole Hessian" in result.message
+
+
+def test_a_product_of_vectors_alone_is_not_right_for_a_matrix():
+    def answer(f, x, u, v, order):
+        outer, inner = order.split(" over ")
+
+        def slope(x):
+            return jvp(f, (x,), (u,))[1] if inner == "forward" else grad(f)(x) @ u
+
+        return (jvp(slope, (x,), (v,))[1] if outer == "forward" else grad(slope)(x) @ v).item()
+
+    assert not ex07.second_along.check(answer)
 
 
 def test_each_order_of_the_telltale_gives_another_number():
@@ -108,6 +119,7 @@ def test_each_order_of_the_telltale_gives_another_number():
         ("forward rule", "right right right wrong wrong"),
         ("all orders", "right wrong wrong wrong wrong"),
         ("balanced", "right wrong wrong wrong wrong"),
+        ("twisted", "right wrong wrong wrong wrong"),
         ("no forward rule", "right fails right fails fails"),
     ],
 )
@@ -124,10 +136,10 @@ def test_a_check_with_vectors_in_the_place_of_numbers_is_right():
         def same(a, b):
             return bool(torch.isclose(torch.as_tensor(a, dtype=b.dtype), b, rtol=1e-5, atol=1e-6))
 
-        good = same(g(x) @ v, difference_along(f, x, v))
+        good = same((g(x) * v).sum(), difference_along(f, x, v))
         for order in ORDERS:
             try:
-                right = same(second_along(f, x, u, v, order), u @ difference_along(g, x, v))
+                right = same(second_along(f, x, u, v, order), (u * difference_along(g, x, v)).sum())
             except RuntimeError:
                 said[order] = "fails" if good else "unknown"
             else:
@@ -349,7 +361,7 @@ def test_a_double_where_is_right_in_value_and_slope_only():
         return torch.where(x == 0, 1.0, safe.sin() / safe)
 
     result = ex07.smooth_sinc.check(answer)
-    assert result.status == "other way" and "second is not" in result.message
+    assert result.status == "wrong" and "second is not" in result.message
 
 
 def test_a_single_where_is_told_about_its_nan():
@@ -357,6 +369,15 @@ def test_a_single_where_is_told_about_its_nan():
         return torch.where(x.abs() < 0.01, 1 - x**2 / 6 + x**4 / 120, x.sin() / x)
 
     assert "divides by 0" in ex07.smooth_sinc.check(answer).message
+
+
+def test_two_terms_as_far_as_a_hundredth_are_too_few():
+    def answer(x):
+        near = x.abs() < 0.01
+        safe = torch.where(near, 1.0, x)
+        return torch.where(near, 1 - x**2 / 6, safe.sin() / safe)
+
+    assert "too short a series" in ex07.smooth_sinc.check(answer).message
 
 
 def test_other_borders_and_lengths_are_right():
@@ -377,7 +398,7 @@ def test_a_series_at_0_alone_leaves_its_neighbours_to_rounding():
         return torch.where(x == 0, 1 - x**2 / 6, safe.sin() / safe)
 
     result = ex07.smooth_sinc.check(answer)
-    assert result.status == "other way" and "second is not" in result.message
+    assert result.status == "wrong" and "second is not" in result.message
 
 
 def test_a_detached_value_is_not_enough():

@@ -8,6 +8,7 @@ import warnings
 import torch
 from torch.func import grad, jvp
 
+from . import _wrong07 as wrong
 from .comparing import Tolerance
 from .drills import Problem, drill
 from .framework import case, exercise
@@ -48,6 +49,21 @@ def _numbers(*values):
 def _no_matrix(call):
     """Whether no vmap went through a batch: a Hessian of several columns would."""
     return max(call.results_of(BATCH_SIZE), default=1) <= 1
+
+
+def _leaves(one, what):
+    """Ask that the caller's tensors are left as they were."""
+    one.method(f"The numbers are right, but {what} changed. Make new tensors.")(
+        lambda call: call.unchanged
+    )
+
+
+def _mistakes(one, *messages_and_functions):
+    """Register wrong answers: the message for each, and the function."""
+    pairs = zip(messages_and_functions[::2], messages_and_functions[1::2], strict=True)
+    for number, (message, function) in enumerate(pairs, start=1):
+        function.__name__ = f"wrong_{number}"
+        one.mistake(message)(function)
 
 
 def _valley(x):
@@ -95,6 +111,7 @@ def _lines():
         case(_quartic, *x_and_v(), label="a quartic function of 3 variables"),
         case(grad(_quartic), *x_and_v(), label="the gradient of a quartic function"),
         case(torch.sin, _numbers(0.3)[0], _numbers(2.0)[0]),
+        case(faulty("gradient"), *x_and_v(), label="a function with wrong rules"),
     ]
 
 
@@ -104,30 +121,20 @@ def _two_calls(call):
     return f is not _quartic or call.calls_of(f) <= 2
 
 
-@difference_along.method("The numbers are right, but x or v is changed. Make new tensors.")
-def _leaves_x_and_v(call):
-    return call.unchanged
-
-
-@difference_along.mistake("That is the forward difference. Go down along v as well as up.")
-def _forward_difference(function, x, v):
-    return (function(x + 1e-5 * v) - function(x)) / 1e-5
-
-
-@difference_along.mistake("The two points lie 2 steps apart: divide by 2 · 1e-5.")
-def _over_one_step(function, x, v):
-    return (function(x + 1e-5 * v) - function(x - 1e-5 * v)) / 1e-5
-
-
-@difference_along.mistake("Every element was moved by the same step. Move along v.")
-def _without_v(function, x, v):
-    return (function(x + 1e-5) - function(x - 1e-5)) / 2e-5
-
-
-@difference_along.mistake("The sign is wrong: the value up along v minus the value down.")
-def _downwards(function, x, v):
-    return (function(x - 1e-5 * v) - function(x + 1e-5 * v)) / 2e-5
-
+_leaves(difference_along, "x or v is")
+_mistakes(
+    difference_along,
+    "That is the forward difference. Go down along v as well as up.",
+    lambda function, x, v: (function(x + 1e-5 * v) - function(x)) / 1e-5,
+    "The two points lie 2 steps apart: divide by 2 · 1e-5.",
+    lambda function, x, v: 2 * difference_along.reference(function, x, v),
+    "Every element was moved by the same step. Move along v.",
+    lambda function, x, v: difference_along.reference(function, x, torch.ones_like(v)),
+    "That asks the rules, which this function is to judge. Take a difference of two values.",
+    lambda function, x, v: jvp(function, (x,), (v,))[1],
+    "The sign is wrong: the value up along v minus the value down.",
+    lambda function, x, v: -difference_along.reference(function, x, v),
+)
 
 difference_along.add_hints(
     "Two points: x plus a short piece of v, and x minus it.",
@@ -173,11 +180,18 @@ def _orders():
     def point():
         return _numbers(0.5, -1.0, 2.0), _numbers(1.0, 0.25, -2.0), _numbers(-1.0, 3.0, 0.5)
 
+    def matrices():
+        return torch.linspace(-1.0, 2.0, 12, dtype=torch.float64).view(3, 2, 2).unbind()
+
     return [
         *(case(_quartic, *point(), o, label=f"a quartic function, {o}") for o in ORDERS),
         # Its rules contradict each other on purpose, so that the number shows the order.
         *(case(telltale, *point(), o, label=f"a function to tell orders, {o}") for o in ORDERS),
         case(_valley, torch.linspace(-1, 1, 9).double(), *torch.eye(9).double()[3:5], ORDERS[0]),
+        *(
+            case(_quartic, *matrices(), o, label=f"a function of a matrix, {o}")
+            for o in ORDERS[::2]
+        ),
     ]
 
 
@@ -197,39 +211,19 @@ def _in_order(of):
     return wrong
 
 
-for _name, _message, _of in (
-    (
-        "_read_from_left",
-        "The words are taken the wrong way round: the last word is done first, inside.",
-        lambda order: " over ".join(reversed(order.split(" over "))),
-    ),
-    (
-        "_always_the_usual",
-        "`order` is ignored: that is forward over reverse each time.",
-        lambda order: ORDERS[0],
-    ),
-    (
-        "_always_reverse",
-        "`order` is ignored: that is reverse over reverse each time.",
-        lambda order: ORDERS[1],
-    ),
-):
-    _wrong = _in_order(_of)
-    _wrong.__name__ = _name
-    second_along.mistake(_message)(_wrong)
-
-
-@second_along.mistake(
-    "That is the slope of f along v. It has to be differentiated once more, along u."
+_mistakes(
+    second_along,
+    "The words are taken the wrong way round: the last word is done first, inside.",
+    _in_order(lambda order: " over ".join(reversed(order.split(" over ")))),
+    "`order` is ignored: that is forward over reverse each time.",
+    _in_order(lambda _: ORDERS[0]),
+    "`order` is ignored: that is reverse over reverse each time.",
+    _in_order(lambda _: ORDERS[1]),
+    "That is the slope of f along v. It has to be differentiated once more, along u.",
+    lambda f, x, u, v, order: jvp(f, (x,), (v,))[1].item(),
+    "That is the product Hv, a vector. Take its product with u.",
+    lambda f, x, u, v, order: jvp(grad(f), (x,), (v,))[1],
 )
-def _first_slope(f, x, u, v, order):
-    return jvp(f, (x,), (v,))[1].item()
-
-
-@second_along.mistake("That is the product Hv, a vector. Take its product with u.")
-def _a_vector(f, x, u, v, order):
-    return jvp(grad(f), (x,), (v,))[1]
-
 
 second_along.add_hints(
     "First write the slope of f along u as a function of x: once with jvp, once with grad.",
@@ -283,6 +277,10 @@ def check_second_derivative(f, x, difference_along, second_along):
     return said
 
 
+def _sum_of_sinc(x):
+    return torch.sinc(x).sum()
+
+
 def _suspect(f, x, label):
     return case(f, x, difference_along.reference, second_along.reference, label=label)
 
@@ -300,6 +298,9 @@ def _suspects():
         _suspect(faulty("second backward"), x(), "a wrong second backward"),
         _suspect(faulty("no forward rule"), x(), "no forward rule"),
         _suspect(faulty("balanced"), x(), "errors whose sum over all entries is 0"),
+        _suspect(faulty("twisted"), x(), "an error that is an antisymmetric matrix"),
+        _suspect(faulty("forward rule"), x().view(2, 2), "a function of a matrix"),
+        _suspect(_sum_of_sinc, _numbers(0.0, 0.5), "a second derivative that comes as NaN"),
     ]
 
 
@@ -312,60 +313,22 @@ def _more_suspects(random):
     return [one(random.choice(("forward rule", "all orders", "second backward")))]
 
 
-def _checked_with(f, x, directions, judge=None, gradient=True):
-    """Check with other directions, another judge, or without a look at the gradient."""
-    u, v = directions(x)
-    slope, truth = difference_along.reference(f, x, v), (grad(f)(x) * v).sum()
-    if gradient and abs(slope - truth) > 1e-5 * abs(truth) + 1e-6:
-        return {"gradient": "wrong"} | dict.fromkeys(ORDERS, "unknown")
-    truth = (difference_along.reference(grad(f), x, v) * u).sum() if judge is None else judge(u, v)
-    said = {"gradient": "right"}
-    for order in ORDERS:
-        try:
-            error = abs(second_along.reference(f, x, u, v, order) - truth)
-            said[order] = "right" if error <= 1e-5 * abs(truth) + 1e-6 else "wrong"
-        except RuntimeError:
-            said[order] = "fails"
-    return said
-
-
-def _random(x):
-    return torch.randn_like(x), torch.randn_like(x)
-
-
-@check_second_derivative.mistake(
-    "The orders are compared with one of them. All four may share a fault: the judge has to be the "
-    "difference of two gradients."
+_mistakes(
+    check_second_derivative,
+    "The orders are compared with one of them. All four may share a fault: the judge has to "
+    "be the difference of two gradients.",
+    wrong.by_another_order,
+    "Those directions are not random. With u and v full of ones, errors of both signs cancel.",
+    wrong.along_ones,
+    "u and v are one vector: an error that is an antisymmetric matrix cancels. Draw two.",
+    wrong.along_one,
+    "A NaN counts as right: ask whether the error is small, not whether it is large.",
+    wrong.not_far,
+    "The gradient is not checked. A difference of wrong gradients is a wrong judge.",
+    wrong.gradient_unseen,
+    'An order that raises an exception is an answer too: "fails".',
+    wrong.lets_it_raise,
 )
-def _by_another_order(f, x, difference_along, second_along):
-    def judge(u, v):
-        return second_along(f, x, u, v, "reverse over reverse")
-
-    return _checked_with(f, x, _random, judge)
-
-
-@check_second_derivative.mistake(
-    "Those directions are not random. With u and v full of ones, errors of both signs cancel."
-)
-def _along_ones(f, x, difference_along, second_along):
-    return _checked_with(f, x, lambda x: (torch.ones_like(x),) * 2)
-
-
-@check_second_derivative.mistake(
-    "The gradient is not checked. A difference of wrong gradients is a wrong judge."
-)
-def _gradient_unseen(f, x, difference_along, second_along):
-    return _checked_with(f, x, _random, gradient=False)
-
-
-@check_second_derivative.mistake('An order that raises an exception is an answer too: "fails".')
-def _lets_it_raise(f, x, difference_along, second_along):
-    said = check_second_derivative.reference(f, x, difference_along, second_along)
-    for order, word in said.items():
-        if word == "fails":
-            second_along(f, x, torch.ones_like(x), torch.ones_like(x), order)
-    return said
-
 
 check_second_derivative.add_hints(
     "First the gradient: two numbers to compare. If they differ you are done.",
@@ -445,33 +408,31 @@ def _one_product(call):
     return _no_matrix(call) and max(call.calls_of(loss), call.calls_of("run_backward")) < 5
 
 
-@flat_product.method("The product is right, but the caller's tensors are changed.")
-def _leaves_the_parameters(call):
-    return call.unchanged
-
-
-@flat_product.mistake("That is the gradient. It has to be differentiated once more, along v.")
-def _flat_gradient(loss, parameters, v):
-    return torch.cat([g.flatten() for g in grad(loss)(parameters).values()])
-
-
-@flat_product.mistake("v is cut in alphabetical order. Its pieces stand in the order of the dict.")
 def _alphabetical(loss, parameters, v):
     ordered = {name: parameters[name] for name in sorted(parameters)}
     return flat_product.reference(loss, ordered, v)
 
 
-@flat_product.mistake("That is the product as a dict. Flatten its tensors and join them.")
+_leaves(flat_product, "the parameters or v are")
+
+
 def _as_a_dict(loss, parameters, v):
     sizes = [tensor.numel() for tensor in parameters.values()]
     pieces = zip(parameters, flat_product.reference(loss, parameters, v).split(sizes), strict=True)
     return {name: piece.view_as(parameters[name]) for name, piece in pieces}
 
 
-@flat_product.mistake("That is vᵀHv, one number. Leave out the last product with v.")
-def _one_number(loss, parameters, v):
-    return v @ flat_product.reference(loss, parameters, v)
-
+_mistakes(
+    flat_product,
+    "That is the gradient. It has to be differentiated once more, along v.",
+    lambda loss, parameters, v: torch.cat([g.flatten() for g in grad(loss)(parameters).values()]),
+    "v is cut in alphabetical order. Its pieces stand in the order of the dict.",
+    _alphabetical,
+    "That is the product as a dict. Flatten its tensors and join them.",
+    _as_a_dict,
+    "That is vᵀHv, one number. Leave out the last product with v.",
+    lambda loss, parameters, v: v @ flat_product.reference(loss, parameters, v),
+)
 
 flat_product.add_hints(
     "`v.split(sizes)` cuts a vector, with sizes a list of numbers of elements.",
@@ -488,7 +449,7 @@ flat_product.add_hints(
     tolerance=Tolerance(1e-6, 1e-9),
     minutes=20,
     uses="import torch",
-    insight="Every step that it returns goes downhill, whatever H is.",
+    insight="Every step that it returns begins downhill, whatever H is.",
     next_try="Where the curvature is negative, how far could one go along that direction?",
 )
 def newton_cg_step(product, g, tolerance, most):
@@ -536,6 +497,7 @@ def _equations():
     return [
         one(2 * torch.eye(6), 0.1, 10, "H = 2 I"),
         one(-torch.eye(6), 0.1, 10, "H = -I"),
+        one(torch.zeros(6, 6), 0.1, 10, "H = 0"),
         one(bowl, 1e-8, 30, "a positive definite H"),
         one(bowl, 0.3, 30, "a positive definite H, loosely"),
         one(bowl, 1e-8, 2, "a positive definite H, 2 passes"),
@@ -550,61 +512,28 @@ def _one_product_a_pass(call):
     return call.calls_of(product) <= min(most, len(g) + 2)
 
 
-@newton_cg_step.method("The step is right, but the caller's g is changed.")
-def _leaves_g(call):
-    return call.unchanged
+_leaves(newton_cg_step, "g is")
 
 
-def _cg(*, stops=True, sign=1.0, beta=True, relative=True, first=True, adds=False):
-    def wrong(product, g, tolerance, most):
-        s, r, d = torch.zeros_like(g), g, -g
-        for _ in range(most):
-            curved = product(d)
-            if stops and d @ curved <= 0:
-                s = s + d if adds else s if s.any() or not first else -g
-                return sign * s, "negative curvature"
-            t = (r @ r) / (d @ curved)
-            s, new = s + t * d, r + t * curved
-            if new.norm() <= tolerance * (g.norm() if relative else 1.0):
-                return sign * s, "solved"
-            d, r = -new + (new @ new) / (r @ r) * d * beta, new
-        return sign * s, "most products"
-
-    return wrong
-
-
-for _name, _message, _wrong in (
-    (
-        "_ignores_curvature",
-        "The curvature is not looked at. Where it is negative, the model has no least value along "
-        "d, and the step goes uphill.",
-        _cg(stops=False),
-    ),
-    ("_uphill", "The sign is wrong: Hs is to be -g. The step has to go downhill.", _cg(sign=-1.0)),
-    (
-        "_each_anew",
-        "Each direction is the residual alone: that is steepest descent. Add a part of the old d.",
-        _cg(beta=False),
-    ),
-    (
-        "_absolute",
-        "The residual is compared with `tolerance` itself. Compare it with `tolerance` times the "
-        "length of g.",
-        _cg(relative=False),
-    ),
-    (
-        "_stands_still",
-        "If the first direction already has negative curvature, s is 0: return -g instead.",
-        _cg(first=False),
-    ),
-    (
-        "_along_the_bad_one",
-        "The direction of negative curvature is added with length 1. Return s as it is.",
-        _cg(adds=True),
-    ),
-):
-    _wrong.__name__ = _name
-    newton_cg_step.mistake(_message)(_wrong)
+_mistakes(
+    newton_cg_step,
+    "The curvature is not looked at. Where it is negative, the model has no least value along "
+    "d, and the step goes uphill.",
+    wrong.cg(stops=False),
+    "A parabola with the curvature 0 has no lowest point either: stop there too.",
+    wrong.cg(zero=False),
+    "The sign is wrong: Hs is to be -g. The step has to go downhill.",
+    wrong.cg(sign=-1.0),
+    "Each direction is the residual alone: that is steepest descent. Add a part of the old d.",
+    wrong.cg(beta=False),
+    "The residual is compared with `tolerance` itself. Compare it with `tolerance` times the "
+    "length of g.",
+    wrong.cg(relative=False),
+    "If the first direction already has negative curvature, s is 0: return -g instead.",
+    wrong.cg(first=False),
+    "The direction of negative curvature is added with length 1. Return s as it is.",
+    wrong.cg(adds=True),
+)
 
 newton_cg_step.add_hints(
     "One loop of at most `most` passes; keep s, r and d, and one product `curved` in each.",
@@ -666,47 +595,19 @@ def _searches():
     ]
 
 
-def _search(enough, start=1.0, last=0.0):
-    def wrong(f, x, step, slope):
-        t = start
-        while t > 1e-9:
-            if enough(f(x + t * step), f(x), t, slope):
-                return t
-            t /= 2
-        return last
-
-    return wrong
-
-
-for _name, _message, _wrong in (
-    (
-        "_any_fall",
-        "Any fall of f is taken. The fall has to be at least 1e-4 · t · |slope|.",
-        _search(lambda new, old, t, slope: new < old),
-    ),
-    (
-        "_fixed_promise",
-        "The promise does not shrink with the step: it is 1e-4 · t · slope.",
-        _search(lambda new, old, t, slope: new <= old + 1e-4 * slope),
-    ),
-    (
-        "_whole_promise",
-        "The whole promise of the slope is asked for. Ask for the part 1e-4 of it.",
-        _search(lambda new, old, t, slope: new <= old + t * slope),
-    ),
-    (
-        "_half_at_once",
-        "The full step is never tried: begin with t = 1.",
-        _search(lambda new, old, t, slope: new <= old + 1e-4 * t * slope, start=0.5),
-    ),
-    (
-        "_takes_anything",
-        "Where no t is good, the last one tried is returned. Return 0.0.",
-        _search(lambda new, old, t, slope: new <= old + 1e-4 * t * slope, last=2.0**-30),
-    ),
-):
-    _wrong.__name__ = _name
-    backtrack.mistake(_message)(_wrong)
+_mistakes(
+    backtrack,
+    "Any fall of f is taken. The fall has to be at least 1e-4 · t · |slope|.",
+    wrong.search(lambda new, old, t, slope: new < old),
+    "The promise does not shrink with the step: it is 1e-4 · t · slope.",
+    wrong.search(lambda new, old, t, slope: new <= old + 1e-4 * slope),
+    "The whole promise of the slope is asked for. Ask for the part 1e-4 of it.",
+    wrong.search(lambda new, old, t, slope: new <= old + t * slope),
+    "The full step is never tried: begin with t = 1.",
+    wrong.search(wrong.enough, start=0.5),
+    "Where no t is good, the last one tried is returned. Return 0.0.",
+    wrong.search(wrong.enough, last=2.0**-30),
+)
 
 backtrack.add_hints(
     "Compute f(x) once, before the loop.",
@@ -767,39 +668,20 @@ def _so_many_products(call):
     return call.calls_of(call.arguments[0]) <= call.arguments[2]
 
 
-@largest_curvature.method("The number is right, but the caller's v is changed.")
-def _leaves_v(call):
-    return call.unchanged
+_leaves(largest_curvature, "v is")
 
 
-@largest_curvature.mistake("That is the length of Hv, which has no sign. Return the product vᵀHv.")
-def _length(product, v, steps):
-    for _ in range(steps):
-        v = v / v.norm()
-        v = product(v)
-    return v.norm().item()
-
-
-@largest_curvature.mistake("v is not scaled to length 1 at the start.")
-def _unscaled_start(product, v, steps):
-    for _ in range(steps):
-        curved = product(v)
-        bend, v = (v @ curved).item(), curved / curved.norm()
-    return bend
-
-
-@largest_curvature.mistake("v is never scaled: its length is that of a power of H.")
-def _unscaled(product, v, steps):
-    for _ in range(steps):
-        curved = product(v)
-        bend, v = (v @ curved).item(), curved
-    return bend
-
-
-@largest_curvature.mistake("One product too many: return the curvature noted in the last step.")
-def _one_more(product, v, steps):
-    return largest_curvature.reference(product, v, steps + 1)
-
+_mistakes(
+    largest_curvature,
+    "That is the length of Hv, which has no sign. Return the product vᵀHv.",
+    wrong.length,
+    "v is not scaled to length 1 at the start.",
+    wrong.unscaled(lambda curved: curved / curved.norm()),
+    "v is never scaled: its length is that of a power of H.",
+    wrong.unscaled(lambda curved: curved),
+    "One product too many: return the curvature noted in the last step.",
+    lambda product, v, steps: largest_curvature.reference(product, v, steps + 1),
+)
 
 largest_curvature.add_hints(
     "`v / v.norm()` has length 1.",
@@ -821,8 +703,9 @@ largest_curvature.add_hints(
 def smallest_curvature(product, largest, v, steps):
     """Return the smallest curvature of H, by power iteration with `steps` products, as a float.
 
-    product(d) is Hd, and `largest` is the largest curvature: a number, not below any other in size.
-    The smallest is the one most to the left on the number line. Take off `largest` from every
+    product(d) is Hd, and `largest` is the largest curvature: positive, and not below any other in
+    size. (Where build 6 returns a negative number, that is the smallest itself.) The smallest is
+    the one most to the left on the number line. Take off `largest` from every
     curvature, so that this one becomes the largest in size; iterate as in build 6; put it back.
 
     Examples
@@ -856,30 +739,27 @@ def _no_more_products(call):
     return call.calls_of(call.arguments[0]) <= call.arguments[3]
 
 
-@smallest_curvature.mistake("`largest` is not put back: that is the smallest minus the largest.")
-def _not_put_back(product, largest, v, steps):
-    return smallest_curvature.reference(product, largest, v, steps) - largest
-
-
-@smallest_curvature.mistake("That is build 6 again, the largest in size. Shift H first.")
-def _not_shifted(product, largest, v, steps):
-    return largest_curvature.reference(product, v, steps)
-
-
-@smallest_curvature.mistake(
-    "`largest` is taken off every element of Hv. Off every curvature means: Hv minus largest · v."
-)
 def _off_every_element(product, largest, v, steps):
     return largest + largest_curvature.reference(lambda d: product(d) - largest, v, steps)
 
 
-@smallest_curvature.mistake("The shift goes the wrong way: that finds the largest once more.")
 def _added(product, largest, v, steps):
-    def shifted(d):
-        return product(d) + largest * d
+    return largest_curvature.reference(lambda d: product(d) + largest * d, v, steps) - largest
 
-    return largest_curvature.reference(shifted, v, steps) - largest
 
+_mistakes(
+    smallest_curvature,
+    "`largest` is not put back: that is the smallest minus the largest.",
+    lambda product, largest, v, steps: (
+        smallest_curvature.reference(product, largest, v, steps) - largest
+    ),
+    "That is build 6 again, the largest in size. Shift H first.",
+    lambda product, largest, v, steps: largest_curvature.reference(product, v, steps),
+    "`largest` is taken off every element of Hv. Off every curvature means: Hv minus largest · v.",
+    _off_every_element,
+    "The shift goes the wrong way: that finds the largest once more.",
+    _added,
+)
 
 smallest_curvature.add_hints(
     "If H has the curvature λ along v, what does H minus a multiple of the identity have there?",
@@ -924,6 +804,7 @@ def _sinc_points():
         case(_all_points(0.5, 1.0, -2.0)),
         case(_all_points(0.0, 3.0)),
         case(_all_points(1e-3, -1e-2, 1e-5, 1e-8, 0.1)),
+        case(_all_points(0.0099, -0.03, 0.05, 0.2, -0.4)),
     ]
 
 
@@ -956,7 +837,8 @@ def _true_slopes(x):
 
 @smooth_sinc.method(
     "The value is right, the first derivative is not. Is it NaN? Then the branch that is not "
-    "picked divides by 0. Is it 0 near 0? Then a constant stands there."
+    "picked divides by 0. Is it 0 near 0? Then a constant stands there.",
+    wrong=True,
 )
 def _first_is_right(call):
     return _near(_slopes(call)[0], _true_slopes(call.arguments[0])[0])
@@ -965,26 +847,22 @@ def _first_is_right(call):
 @smooth_sinc.method(
     "Value and first derivative are right, the second is not. At 0 it has to be -1/3: a constant "
     "there has the second derivative 0, and too short a series, or one for too few points, has not "
-    "enough digits."
+    "enough digits.",
+    wrong=True,
 )
 def _second_is_right(call):
     return _near(_slopes(call)[1], _true_slopes(call.arguments[0])[1])
 
 
-@smooth_sinc.mistake("At 0 that is 0/0, a NaN.")
-def _plain_formula(x):
-    return x.sin() / x
-
-
-@smooth_sinc.mistake("torch.sinc(x) is sin(πx)/(πx), another function.")
-def _of_torch(x):
-    return torch.sinc(x)
-
-
-@smooth_sinc.mistake("A small number added to x shifts the curve. Choose another formula near 0.")
-def _shifted(x):
-    return (x + 1e-3).sin() / (x + 1e-3)
-
+_mistakes(
+    smooth_sinc,
+    "At 0 that is 0/0, a NaN.",
+    lambda x: x.sin() / x,
+    "torch.sinc(x) is sin(πx)/(πx), another function.",
+    lambda x: torch.sinc(x),
+    "A small number added to x shifts the curve. Choose another formula near 0.",
+    lambda x: (x + 1e-3).sin() / (x + 1e-3),
+)
 
 smooth_sinc.add_hints(
     "Two branches: the series near 0, the formula elsewhere. How near is near?",
@@ -1029,28 +907,18 @@ def _more_series(random):
     return [case(a, b)]
 
 
-@taylor_product.mistake("Each power is multiplied with itself only. Which pairs give t²?")
-def _entry_by_entry(a, b):
-    return [x * y for x, y in zip(a, b, strict=True)]
-
-
-@taylor_product.mistake("That is the whole product of two polynomials: leave out higher powers.")
-def _all_powers(a, b):
-    n = len(a)
-    both = [(i, k - i) for k in range(2 * n) for i in range(k + 1)]
-    full = [0.0] * (2 * n)
-    for i, j in both:
-        full[i + j] += a[i] * b[j] if i < n and j < n else 0.0
-    return full[: max(2 * n - 1, 2)]
-
-
-@taylor_product.mistake(
-    "That is the rule for derivatives, with binomial coefficients. Taylor coefficients have the "
-    "factorials in them already."
+_mistakes(
+    taylor_product,
+    "Each power is multiplied with itself only. Which pairs give t²?",
+    lambda a, b: [x * y for x, y in zip(a, b, strict=True)],
+    "That is the whole product of two polynomials: leave out higher powers.",
+    wrong.all_powers,
+    "That is the rule for derivatives, with binomial coefficients. Taylor coefficients have "
+    "the factorials in them already.",
+    lambda a, b: [
+        sum(math.comb(k, i) * a[i] * b[k - i] for i in range(k + 1)) for k in range(len(a))
+    ],
 )
-def _leibniz(a, b):
-    return [sum(math.comb(k, i) * a[i] * b[k - i] for i in range(k + 1)) for k in range(len(a))]
-
 
 taylor_product.add_hints(
     "For the power 2 there are three pairs: 0 with 2, 1 with 1, and 2 with 0.",
@@ -1088,10 +956,11 @@ def drill_product(random):
 @drill
 def drill_newton(random):
     """Put one Newton step of one variable to work out by hand."""
-    x, c = random.randint(1, 4), random.choice((1, 3, 12))
+    x, c = random.randint(1, 4), random.choice((2, 6, 9))
     step = -(3 * x**2 - c) / (6 * x)
     return Problem(
-        f"$f(x) = x^3 - {c} x$. To which $x$ does one Newton step lead from $x = {x}$?",
+        f"$f(x) = x^3 - {c} x$. To which $x$ does one Newton step lead from $x = {x}$? "
+        "(An expression such as 17/8 will do.)",
         answer=x + step,
         why=f"Slope 3·{x}² - {c} = {3 * x**2 - c}, curvature 6·{x}: the step is {step:.4g}.",
     )

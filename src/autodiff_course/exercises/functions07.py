@@ -31,6 +31,8 @@ def _with_rules(value, reverse, forward=None):
     """Return an elementwise function with these slopes for reverse and for forward mode."""
 
     class Rules(torch.autograd.Function):
+        generate_vmap_rule = True
+
         @staticmethod
         def forward(x):
             return value(x)
@@ -81,10 +83,11 @@ def faulty(fault: str, size: float = 1.0) -> Callable[[Tensor], Tensor]:
     Parameters
     ----------
     fault : {"gradient", "forward rule", "all orders", "second backward", "no forward rule", \
-"balanced"}
-        What is wrong: the gradient; the derivative of the forward rule; that of both rules; the
-        backward of the backward, twice as large as it should be; a forward rule that is missing;
-        or the derivative of the backward, by numbers that add up to 0.
+"balanced", "twisted"}
+        What is wrong: the first derivative; the derivative of the forward rule; that of both rules;
+        the backward of the backward, twice as large as it should be; a forward rule that is
+        missing; or the derivative of both rules, by numbers that add up to 0, or by an
+        antisymmetric matrix.
     size : float
         The factor before the faulty part.
 
@@ -101,13 +104,21 @@ def faulty(fault: str, size: float = 1.0) -> Callable[[Tensor], Tensor]:
         signs = torch.tensor([1.0, -1.0]).to(x).repeat(len(x) // 2)
         return _slope(x) + (x - x.detach()) * signs
 
+    def twisted(x):
+        moved = x - x.detach()
+        return _slope(x) + moved.roll(1) - moved.roll(-1)
+
+    def too_steep(x):
+        return 1.1 * _slope(x)
+
     rules = {
-        "gradient": (lambda x: 1.1 * _slope(x), _slope),
+        "gradient": (too_steep, too_steep),
         "forward rule": (_slope, constant_slope),
         "all orders": (constant_slope, constant_slope),
         "second backward": (_with_rules(_slope, lambda x: 2 * _bend(x), _bend), _slope),
         "no forward rule": (_slope,),
         "balanced": (balanced, balanced),
+        "twisted": (twisted, twisted),
     }
     function = _with_rules(_cube, *rules[fault])
 
