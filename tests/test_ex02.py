@@ -257,15 +257,6 @@ def test_the_cost_of_a_gradient_is_that_of_the_package():
     )
 
 
-def test_the_additions_are_right_for_an_output_that_is_listed_twice():
-    x, y = graph.Scalar(0.5), graph.Scalar(2.0)
-    s = x * y
-    receipts = [step for step in graph.reverse_sweep({s: 1.0 + 10.0}) if step.edge]
-    additions = 1 + len(receipts) - len({step.node for step in receipts})
-    operations, edges, inputs, outputs = 1, 2, 2, 2
-    assert additions == edges - (operations + inputs - outputs)
-
-
 # What readers really get wrong
 
 
@@ -534,6 +525,10 @@ def _pair_within(tolerance, draw=lambda: random.gauss(0.0, 1.0)):
 )
 def test_a_careless_pair_test_never_passes_by_luck(answer):
     assert not any(ex02.is_dual_pair.check(answer, seed=seed) for seed in range(20))
+
+
+def test_equality_to_the_last_bit_is_told_so():
+    assert "by ==" in _message(ex02.is_dual_pair, _pair_within(0.0))
 
 
 def test_one_vector_on_both_sides_is_told_so():

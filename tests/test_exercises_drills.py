@@ -2,6 +2,8 @@
 
 import sys
 
+import pytest
+
 from autodiff_course.exercises.drills import Problem, drill, drills_in
 
 
@@ -39,13 +41,22 @@ def test_the_next_problem_is_fresh():
 def test_a_wrong_answer_may_be_mended_once():
     one = _new()
     x = _asked(one())
-    assert one("nonsense").title == "Not yet:" and _asked(one()) == x
+    assert one(2 * x + 1).title == "Not yet:" and _asked(one()) == x
     assert one(2 * x).title == "Right."
     y = _asked(one())
     one(0)
     told = one(0)
     assert told.title == "Not right." and f"It is {2 * y}. It is {y} + {y}." in told.text
     assert _asked(one()) != y
+
+
+@pytest.mark.parametrize("thing", ["nonsense", "7", None, [1.0], len])
+def test_what_is_no_number_is_not_a_try(thing):
+    one = _new()
+    x = _asked(one())
+    for _ in range(3):
+        assert "is no number" in one(thing).text and _asked(one()) == x
+    assert one(2 * x + 1).title == "Not yet:"
 
 
 def test_three_digits_are_enough():

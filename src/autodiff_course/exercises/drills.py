@@ -18,9 +18,10 @@ import inspect
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Number
 from types import ModuleType
 
-from .comparing import Tolerance, difference, show
+from .comparing import Tolerance, difference, plain, show
 from .display import Card
 from .judging import has_dots
 
@@ -91,7 +92,8 @@ class Drill:
     def __call__(self, answer=...) -> Card:
         """Put the problem or, with an answer, check it and put the next one.
 
-        A wrong answer may be mended once; after that the right one is told.
+        A wrong answer may be mended once; after that the right one is told. What is no number,
+        where one is asked for, does not count as a try.
         """
         if self._problem is None:
             self._problem = self._make(self._random)
@@ -99,6 +101,9 @@ class Drill:
         problem = self._problem
         if has_dots(answer):
             return Card(*_PUT, f"{self.name}:", problem.question)
+        if isinstance(problem.answer, Number) and not isinstance(plain(answer), Number):
+            text = f"{show(answer)} is no number, and not counted. {problem.question}"
+            return Card(*_PUT, f"{self.name}:", text)
         wrong = difference(answer, problem.answer, problem.tolerance)
         if wrong and not self._missed:
             self._missed = True

@@ -196,6 +196,11 @@ def shape(matrix):
     return f"a Jacobian of {len(matrix)} × {len(matrix[0])}"
 
 
+def rounded(matrix):
+    """Return the matrix with its last digits off, as a longer sum would leave them."""
+    return [[a * (1 + 1e-13) for a in row] for row in matrix]
+
+
 def rounded_up(push):
     """Return push with its last digit off, as another order of addition would leave it."""
     return lambda v: [math.nextafter(y, math.inf) for y in push(v)]

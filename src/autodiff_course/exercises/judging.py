@@ -291,6 +291,7 @@ class Judge:
         number, self._known = self._number, self._wrong(general, mine, found)
         message, sure = self._recognise(clock)
         if message and not sure:
+            general = general.replace("; is a `return` missing?", ".")
             general = f"{general} Perhaps: {message}"
         self._number = number  # to recognise it, further inputs were tried
         return self._wrong(message if sure else general, mine, found, mistake=message)
