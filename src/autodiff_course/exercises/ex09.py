@@ -11,9 +11,10 @@ from torch.nn.functional import pad
 from autodiff_course.sparse import hessian_pattern, prepare_hessian
 
 from .comparing import Tolerance
+from .drills import Problem, drill
 from .framework import case, exercise
 
-__all__ = ["added_entries", "kkt_step", "least_area", "low_rank_solve"]
+__all__ = ["added_entries", "drill_multiplier", "kkt_step", "least_area", "low_rank_solve"]
 
 
 # The area of the notebook, for the solutions and the inputs.
@@ -389,3 +390,20 @@ low_rank_solve.add_hints(
     "Two solves with S are enough, one for b and one for u. What is x if u·x is known?",
     "S x = b − c·u·(u·x), so x = S⁻¹b − c·(u·x)·S⁻¹u. Multiply by u from the left to find u·x.",
 )
+
+
+# A drill
+
+
+@drill
+def drill_multiplier(random):
+    """Multiplier of a small problem."""
+    a, b, total = random.randint(1, 5), random.randint(1, 5), random.randint(1, 9)
+    return Problem(
+        f"Minimise ({a}·x² + {b}·y²)/2 where x + y = {total}. What is the multiplier λ of "
+        f"L = ({a}·x² + {b}·y²)/2 + λ·({total} − x − y)?",
+        answer=total * a * b / (a + b),
+        why=f"{a}·x = λ and {b}·y = λ, so λ/{a} + λ/{b} = {total}. The least value is "
+        f"{total}²·{a * b}/{2 * (a + b)}, and λ is its slope in {total}.",
+        tolerance=Tolerance(relative=1e-3),
+    )
