@@ -229,6 +229,7 @@ def _few_solves(call):
 
 
 @exercise(
+    seconds=20.0,
     tolerance=Tolerance(relative=1e-7, absolute=1e-10),
     minutes=12,
     insight="The border of an arrowhead costs one more solve, with the factors that you have.",
@@ -301,6 +302,11 @@ def _wrong_sign_of_m(solve, a, r, q):
 @kkt_step.mistake("Return both, the vector s and then the number m.")
 def _step_alone(solve, a, r, q):
     return kkt_step.reference(solve, a, r, q)[0]
+
+
+@kkt_step.mistake("The vector s comes first, then the number m.")
+def _number_first(solve, a, r, q):
+    return kkt_step.reference(solve, a, r, q)[::-1]
 
 
 kkt_step.add_hints(
