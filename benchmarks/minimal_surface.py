@@ -6,7 +6,7 @@ The functions measured are those of the notebook: this script takes its cells. E
 from the film of the one before. Newton's method runs until it stops; the other methods get the same
 start and as much time. Seconds are those of one processor core, so other work on the machine
 matters little; `peak` is the most memory that the process has had. `--write` keeps everything in
-minimal_surface.json, which the notebook shows.
+the package, as src/autodiff_course/minimal_surface.json, which the notebook shows.
 """
 
 import argparse
@@ -28,7 +28,7 @@ import torch
 
 HERE = Path(__file__).resolve().parent
 NOTEBOOK = HERE.parent / "notebooks" / "09_minimal_surface.ipynb"
-NOTES = HERE / "minimal_surface.json"
+NOTES = HERE.parent / "src" / "autodiff_course" / "minimal_surface.json"
 LONG_UP_TO = 300  # so far L-BFGS also gets ten times as long
 
 CELLS = (
@@ -40,6 +40,8 @@ CELLS = (
     "pattern-prepare",
     "newton-solve",
     "newton-code",
+    "peers-cost",
+    "peers-prices",
     "peers-count",
     "peers-run-scipy",
     "peers-run-descent",

@@ -46,6 +46,16 @@ def test_added_entries_may_be_counted_with_the_notebooks_call_of_area():
     assert result, result
 
 
+def test_a_kkt_step_may_solve_for_both_columns_at_once_and_return_tensors():
+    def answer(solve, a, r, q):
+        without, response = solve(np.stack([r, a], axis=1)).T
+        m = (a @ without - q) / (a @ response)
+        return torch.from_numpy(without - m * response), m
+
+    result = ex09.kkt_step.check(answer)
+    assert result, result
+
+
 def test_a_rank_one_system_is_not_solved_with_a_full_matrix():
     def answer(solve, u, c, b):
         inverse = np.stack([solve(column) for column in np.eye(len(b))], axis=1)

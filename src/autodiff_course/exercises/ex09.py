@@ -1,4 +1,4 @@
-"""Exercises of notebook 09, the minimal surface: an added term, another wire, a kept volume."""
+"""Exercises of notebook 09, the soap film: an added term, another wire, air, a penalty."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from torch.nn.functional import pad
 from autodiff_course.sparse import hessian_pattern, prepare_hessian
 
 from .comparing import Tolerance
+from .drills import Problem, drill
 from .framework import case, exercise
 
-__all__ = ["added_entries", "least_area", "low_rank_solve"]
+__all__ = ["added_entries", "drill_multiplier", "kkt_step", "least_area", "low_rank_solve"]
 
 
 # The area of the notebook, for the solutions and the inputs.
@@ -197,7 +198,124 @@ least_area.add_hints(
 )
 
 
-# 3. A volume to be kept
+# Systems with a matrix of which only the solves are known.
+
+
+def _chain(n):
+    """Return a function that solves with a sparse matrix of n rows, and two vectors."""
+    line = sp.diags_array([-1.0, 2.5, -1.0], offsets=[-1, 0, 1], shape=(n, n), dtype=float)
+    factors = splu(line.tocsc())
+
+    def solve(v):
+        return factors.solve(v)
+
+    place = np.arange(n)
+    return solve, 1.0 + 0.1 * (place % 3), np.cos(place)
+
+
+_FULL = (np.linalg.solve.__wrapped__, np.linalg.inv.__wrapped__, np.outer.__wrapped__)
+
+
+def _few_solves(call):
+    """Tell whether an answer takes few solves, and no full matrix."""
+    solve, u, *_ = call.arguments
+    n = len(u)
+    if call.calls_of(solve) > 3 or any(shape[:1] > (2,) for shape in call.results_of(*_FULL)):
+        return False
+    return n < 1000 or call.peak < 8 * n * n / 4  # a quarter of one full matrix
+
+
+# 3. The volume, exactly
+
+
+@exercise(
+    seconds=20.0,
+    tolerance=Tolerance(relative=1e-7, absolute=1e-10),
+    minutes=12,
+    insight="The border of an arrowhead costs one more solve, with the factors that you have.",
+    next_try="There are m constraints instead of one. How many solves, and how large a system of "
+    "numbers?",
+    uses="import numpy as np",
+)
+def kkt_step(solve, a, r, q):
+    """Return the vector s and the number m with S·s + m·a = r and a·s = q.
+
+    solve(v) gives S⁻¹v for any vector v. a and r are NumPy vectors, q is a number. Solve with S a
+    few times only, and form no matrix.
+
+    Examples
+    --------
+    >>> kkt_step(lambda v: v / 2, np.array([1.0, 1.0]), np.array([6.0, 2.0]), 1.0)
+    (array([ 1.5, -0.5]), 3.0)
+    """
+    without, response = solve(r), solve(a)
+    m = (a @ without - q) / (a @ response)
+    return without - m * response, float(m)
+
+
+@kkt_step.cases
+def _borders():
+    def border(n, q):
+        solve, a, r = _chain(n)
+        return solve, a, r, q
+
+    return [
+        case(*border(4, 1.5), label="4 unknowns, q = 1.5"),
+        case(*border(50, -0.25), label="50 unknowns, q = -0.25"),
+        case(
+            *border(3_000, 2.0),
+            label="3,000 unknowns, q = 2",
+            too_slow="Is a full matrix formed? One of 3,000 columns takes 72 MB.",
+        ),
+    ]
+
+
+kkt_step.method(
+    "The step is right, but it takes more than three solves with S, or a full matrix. Two solves "
+    "and a few vectors are enough.",
+    watch=_FULL,
+    memory=True,
+)(_few_solves)
+
+
+@kkt_step.method("The step is right, but the caller's a or r is changed.")
+def _(call):
+    return call.unchanged
+
+
+@kkt_step.mistake("That is the step without the condition: a·s = q does not hold.")
+def _without_the_condition(solve, a, r, q):
+    return solve(r), 0.0
+
+
+@kkt_step.mistake("Your step has a·s = 0. It is to be q.")
+def _without_q(solve, a, r, q):
+    return kkt_step.reference(solve, a, r, 0.0)
+
+
+@kkt_step.mistake("a·s = q holds, but m has the wrong sign: S·s + m·a = r.")
+def _wrong_sign_of_m(solve, a, r, q):
+    s, m = kkt_step.reference(solve, a, r, q)
+    return s, -m
+
+
+@kkt_step.mistake("Return both, the vector s and then the number m.")
+def _step_alone(solve, a, r, q):
+    return kkt_step.reference(solve, a, r, q)[0]
+
+
+@kkt_step.mistake("The vector s comes first, then the number m.")
+def _number_first(solve, a, r, q):
+    return kkt_step.reference(solve, a, r, q)[::-1]
+
+
+kkt_step.add_hints(
+    "If m were known, s = S⁻¹r − m·S⁻¹a. Put that into a·s = q.",
+    "a·S⁻¹r − m·(a·S⁻¹a) = q is one equation for one number.",
+)
+
+
+# 4. A penalty
 
 
 @exercise(
@@ -222,45 +340,29 @@ def low_rank_solve(solve, u, c, b):
     return without - response * (c * (u @ without) / (1 + c * (u @ response)))
 
 
-def _system(n, c):
-    line = sp.diags_array([-1.0, 2.5, -1.0], offsets=[-1, 0, 1], shape=(n, n), dtype=float)
-    factors = splu(line.tocsc())
-
-    def solve(v):
-        return factors.solve(v)
-
-    place = np.arange(n)
-    return solve, 1.0 + 0.1 * (place % 3), c, np.cos(place)
-
-
 @low_rank_solve.cases
 def _systems():
+    def system(n, c):
+        solve, u, b = _chain(n)
+        return solve, u, c, b
+
     return [
-        case(*_system(4, 2.0), label="4 unknowns, c = 2"),
-        case(*_system(50, -0.001), label="50 unknowns, c = -0.001"),
+        case(*system(4, 2.0), label="4 unknowns, c = 2"),
+        case(*system(50, -0.001), label="50 unknowns, c = -0.001"),
         case(
-            *_system(3_000, 0.5),
+            *system(3_000, 0.5),
             label="3,000 unknowns, c = 0.5",
             too_slow="Is a full matrix formed? One of 3,000 columns takes 72 MB.",
         ),
     ]
 
 
-_FULL = (np.linalg.solve.__wrapped__, np.linalg.inv.__wrapped__, np.outer.__wrapped__)
-
-
-@low_rank_solve.method(
+low_rank_solve.method(
     "The solution is right, but it takes more than three solves with S, or a full matrix. Two "
     "solves and a few vectors are enough.",
     watch=_FULL,
     memory=True,
-)
-def _(call):
-    solve, u, *_ = call.arguments
-    n = len(u)
-    if call.calls_of(solve) > 3 or any(shape[:1] > (2,) for shape in call.results_of(*_FULL)):
-        return False
-    return n < 1000 or call.peak < 8 * n * n / 4  # a quarter of one full matrix
+)(_few_solves)
 
 
 @low_rank_solve.method("The solution is right, but the caller's u or b is changed.")
@@ -294,3 +396,20 @@ low_rank_solve.add_hints(
     "Two solves with S are enough, one for b and one for u. What is x if u·x is known?",
     "S x = b − c·u·(u·x), so x = S⁻¹b − c·(u·x)·S⁻¹u. Multiply by u from the left to find u·x.",
 )
+
+
+# A drill
+
+
+@drill
+def drill_multiplier(random):
+    """Multiplier of a small problem."""
+    a, b, total = random.randint(1, 5), random.randint(1, 5), random.randint(1, 9)
+    return Problem(
+        f"Minimise ({a}·x² + {b}·y²)/2 where x + y = {total}. What is the multiplier λ of "
+        f"L = ({a}·x² + {b}·y²)/2 + λ·({total} − x − y)?",
+        answer=total * a * b / (a + b),
+        why=f"{a}·x = λ and {b}·y = λ, so λ/{a} + λ/{b} = {total}. The least value is "
+        f"{total}²·{a * b}/{2 * (a + b)}, and λ is its slope in {total}.",
+        tolerance=Tolerance(relative=1e-3),
+    )
