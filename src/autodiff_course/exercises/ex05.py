@@ -47,6 +47,7 @@ def _mistakes(one, *messages_and_functions):
 
 @exercise(
     minutes=8,
+    seconds=20.0,
     uses="import torch",
     insight="The sizes of the errors are gone from it: only their signs are left.",
     next_try="Is it still right where an entry of XY - I is exactly 0?",
@@ -745,8 +746,8 @@ def _the_objective_asked_for(call):
 
 @pseudo_inverse.method(
     lambda call: (
-        f"The run ended by {call.results_of(descend)[-1].reason!r}: it was near enough "
-        "here, and nothing in it knew that. Let the gradient say when to stop."
+        f"The run ended by {call.results_of(descend)[-1].reason!r}, not by a rule: it was near "
+        "enough here. Let the gradient say so, with a bound that it reaches."
     ),
     watch=(descend,),
 )
