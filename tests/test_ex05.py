@@ -219,7 +219,6 @@ def _descent(**options):
     "stops",
     [
         dict(target=1e-3, max_iterations=2000),
-        dict(max_iterations=2000),
         dict(stop_when=lambda y, value, gradient: False, max_iterations=2000),
     ],
 )

@@ -624,8 +624,6 @@ _mistakes(
     _nan_goes_on(lambda x, y, eye: (2 * eye - x @ y) @ y),
     "`*` multiplies entry by entry: use `@`, twice.",
     _schulz(move=lambda x, y, eye: y * (2 * eye - x * y)),
-    "`*` multiplies entry by entry: use `@`, twice.",
-    _nan_goes_on(lambda x, y, eye: y * (2 * eye - x * y)),
     "Where the goal is never reached, the count is 100; yours is 99.",
     _schulz(most=99),
     "Where the goal is never reached, the count is 100; yours is 101.",
