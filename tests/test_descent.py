@@ -150,6 +150,18 @@ def test_the_dtype_stays_also_where_f_computes_in_another(dtype):
         assert run.value < 10
 
 
+def test_lbfgs_goes_from_a_transposed_start_with_a_transposed_gradient():
+    x = torch.arange(6.0).reshape(3, 2)
+    for start in (0 * x.T, 0 * x):
+        run = descend(
+            lambda y: ((y.T if y.shape == (2, 3) else y) - x).square().sum(),
+            start,
+            lambda p: torch.optim.LBFGS(p, max_iter=1, max_eval=25, line_search_fn="strong_wolfe"),
+            target=1e-8,
+        )
+        assert run.reason == "target" and run.iterate.shape == start.shape
+
+
 # Why it stops
 
 

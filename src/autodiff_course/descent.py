@@ -166,7 +166,8 @@ def descend(
         raise TypeError(f"start must be a tensor of a floating dtype, got {_kind(start)}")
     if not isinstance(max_iterations, int) or max_iterations < 0:
         raise ValueError(f"max_iterations must be 0 or a positive int, got {max_iterations!r}")
-    x, evaluate = start.detach().clone(), _Evaluation(f)
+    # In rows, as L-BFGS flattens what it is given: 0 * x.T is not.
+    x, evaluate = start.detach().clone(memory_format=torch.contiguous_format), _Evaluation(f)
     move = _mover(method, x, evaluate)
     rows, steps, best, reason = [], [], (math.inf, x), ""
     try:
@@ -229,7 +230,7 @@ class _Evaluation:
             if not value.requires_grad:
                 raise ValueError("f must return a value that depends on x, got one without a graph")
             (gradient,) = torch.autograd.grad(value, x)
-        return value.item(), gradient
+        return value.item(), gradient.contiguous()
 
 
 def _mover(method, start, evaluate):

@@ -278,6 +278,8 @@ def _wrong_kind(yours, expected, index):
         advice = " Take the one number out of it."
     elif isinstance(expected, list) and hasattr(yours, "__next__"):
         advice = " Put `list(...)` around it."
+    elif isinstance(expected, list) and hasattr(yours, "iterate"):  # what `descend` returns
+        advice = " Return the run's `.iterate`."
     text = f"{_at(index)}expected {_describe(expected)}, got {_describe(yours)}."
     return Difference(_sentence(text) + advice, index)
 

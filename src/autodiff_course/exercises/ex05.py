@@ -47,6 +47,7 @@ def _mistakes(one, *messages_and_functions):
 
 @exercise(
     minutes=8,
+    seconds=20.0,
     uses="import torch",
     insight="The sizes of the errors are gone from it: only their signs are left.",
     next_try="Is it still right where an entry of XY - I is exactly 0?",
@@ -54,7 +55,8 @@ def _mistakes(one, *messages_and_functions):
 def subgradient(x, y):
     """Return the gradient in Y of the sum of ``|XY - I|``, where no entry of XY - I is 0.
 
-    x and y are square tensors of one size. Write the formula; leave autograd out of it.
+    x and y are square tensors of one size and dtype, float32 or float64. Answer in their dtype.
+    Write the formula; leave autograd out of it.
 
     Examples
     --------
@@ -78,6 +80,16 @@ def _residual(x, y):
     return x @ y - torch.eye(len(x), dtype=x.dtype)
 
 
+_OTHER_DTYPE = (
+    "x may be float64: `torch.zeros` and `torch.eye` make float32, unless told `dtype=x.dtype`."
+)
+
+
+@subgradient.method("That is right, by autograd. Write the formula; autograd is then its check.")
+def _by_formula(call):
+    return not call.calls_of("run_backward", torch.func.grad)
+
+
 def _signs(x, y):
     return torch.sign(_residual(x, y))
 
@@ -92,6 +104,10 @@ _mistakes(
     lambda x, y: _signs(x, y).T @ x,
     "The identity is lost: the signs are those of XY − I, not of XY.",
     lambda x, y: x.T @ torch.sign(x @ y),
+    "The 1 is subtracted from every entry. The 1 of a matrix formula is I.",
+    lambda x, y: x.T @ torch.sign(x @ y - 1),
+    _OTHER_DTYPE,
+    lambda x, y: x.T @ torch.sign(x @ y - torch.eye(len(x))).float(),
     "That is the gradient of the squares. The slope of |r| is 1 or −1.",
     lambda x, y: 2 * x.T @ _residual(x, y),
     "That has the errors themselves, where their signs belong.",
@@ -145,6 +161,7 @@ def adaptive_descent(f, gradient, y, grow, shrink, moves):
 
 
 def _bowl(y):
+    """f(y) = (y₀ − 1)² + (y₁ − 1)²"""  # noqa: D400, D403, D415 (the label of a case)
     return ((y - 1) ** 2).sum()
 
 
@@ -153,6 +170,7 @@ def _bowl_gradient(y):
 
 
 def _vee(y):
+    """f(y) = |3y₀ + y₁| + |y₁|"""  # noqa: D400, D403, D415
     return (3 * y[0] + y[1]).abs() + y[1].abs()
 
 
@@ -162,19 +180,31 @@ def _vee_gradient(y):
 
 
 def _flat(y):
+    """f(y) = 1"""  # noqa: D400, D403, D415
     return (0 * y).sum() + 1
 
 
 @adaptive_descent.cases
 def _descents():
-    start = torch.tensor([0.0, 3.0], dtype=torch.float64)
+    runs = [
+        (_bowl, _bowl_gradient, [0.0, 3.0], 1.5, 0.5, 5),
+        (_bowl, _bowl_gradient, [0.0, 3.0], 3.0, 0.25, 8),
+        (_vee, _vee_gradient, [1.0, 1.0], 1.7, 0.5, 20),
+        (_vee, _vee_gradient, [0.3, -1.0], 1.2, 0.8, 30),
+        (_bowl, _bowl_gradient, [0.0, 3.0], 1.5, 0.5, 0),
+        (_flat, torch.zeros_like, [0.0, 3.0], 1.5, 0.5, 4),
+    ]
     return [
-        case(_bowl, _bowl_gradient, start.clone(), 1.5, 0.5, 5),
-        case(_bowl, _bowl_gradient, start.clone(), 3.0, 0.25, 8),
-        case(_vee, _vee_gradient, torch.tensor([1.0, 1.0], dtype=torch.float64), 1.7, 0.5, 20),
-        case(_vee, _vee_gradient, torch.tensor([0.3, -1.0], dtype=torch.float64), 1.2, 0.8, 30),
-        case(_bowl, _bowl_gradient, start.clone(), 1.5, 0.5, 0),
-        case(_flat, torch.zeros_like, start.clone(), 1.5, 0.5, 4),
+        case(
+            f,
+            gradient,
+            torch.tensor(start, dtype=torch.float64),
+            *settings,
+            label="{}, y = {}, grow = {}, shrink = {}, moves = {}".format(
+                f.__doc__, start, *settings
+            ),
+        )
+        for f, gradient, start, *settings in runs
     ]
 
 
@@ -213,6 +243,11 @@ _mistakes(
     "One value is missing: there are moves + 1 of them, the start and the end included.",
     _adaptive(lambda v: v[-1] < v[-2], last=False),
 )
+
+
+@adaptive_descent.mistake("1.2 and 0.5 are written into it: use `grow` and `shrink`.")
+def _own_factors(f, gradient, y, grow, shrink, moves):
+    return adaptive_descent.reference(f, gradient, y, 1.2, 0.5, moves)
 
 
 @adaptive_descent.mistake(
@@ -257,7 +292,8 @@ def polyak_step(value, gradient, best):
     """Return the step α for which the first-order prediction of f meets `best`.
 
     Along ``y - α * gradient`` the first-order prediction is ``value - α * |gradient|²``. `value`
-    and `best` are numbers, `gradient` is a tensor that is not zero. Return a Python float.
+    and `best` are numbers, `gradient` is a tensor that is not zero. Where `value` is below `best`,
+    the step is negative. Return a Python float.
 
     Examples
     --------
@@ -274,6 +310,7 @@ def _polyak():
         case(6.0, _random(3, 3, 0), 0.0),
         case(2.5, _random(5, 1, 1), -1.5),
         case(1.0, torch.tensor([2.0]), 1.0),
+        case(1.0, torch.tensor([2.0]), 3.0),
     ]
 
 
@@ -289,6 +326,10 @@ _mistakes(
     lambda value, gradient, best: (value - best) / (2 * gradient.square().sum().item()),
     "The sign is wrong: the step is positive above the least value.",
     lambda value, gradient, best: (best - value) / gradient.square().sum().item(),
+    "The sign is lost: below `best` the prediction meets it at a negative step.",
+    lambda value, gradient, best: abs(value - best) / gradient.square().sum().item(),
+    "Below `best` the step is negative, not 0: there the prediction meets it.",
+    lambda value, gradient, best: max(value - best, 0.0) / gradient.square().sum().item(),
 )
 
 
@@ -542,7 +583,7 @@ def _to_invert():
     ]
 
 
-def _schulz(begin=None, move=None, far=None):
+def _schulz(begin=None, move=None, far=None, most=100):
     """Make the iteration with one piece of it put wrong."""
     begin = begin or (lambda x: x.T / (x.abs().sum(0).max() * x.abs().sum(1).max()))
     move = move or (lambda x, y, eye: y @ (2 * eye - x @ y))
@@ -550,11 +591,16 @@ def _schulz(begin=None, move=None, far=None):
 
     def wrong(x, goal):
         y, count, eye = begin(x), 0, torch.eye(len(x), dtype=x.dtype)
-        while far(x @ y - eye) >= goal and count < 100:
+        while far(x @ y - eye) >= goal and count < most:
             y, count = move(x, y, eye), count + 1
         return y, count
 
     return wrong
+
+
+def _nan_goes_on(move):
+    """Put one move wrong, in a loop that runs on when the residual has become NaN."""
+    return _schulz(move=move, far=lambda r: torch.nan_to_num(r, nan=1e30).abs().sum())
 
 
 def _one_too_many(x, goal):
@@ -566,6 +612,22 @@ _mistakes(
     newton_schulz,
     "`*` multiplies entry by entry: use `@`.",
     _schulz(move=lambda x, y, eye: y * (2 * eye - x @ y)),
+    "`*` multiplies entry by entry: use `@`.",
+    _nan_goes_on(lambda x, y, eye: y * (2 * eye - x @ y)),
+    "`*` multiplies entry by entry: use `@` inside the bracket too.",
+    _schulz(move=lambda x, y, eye: y @ (2 * eye - x * y)),
+    "`*` multiplies entry by entry: use `@` inside the bracket too.",
+    _nan_goes_on(lambda x, y, eye: y @ (2 * eye - x * y)),
+    "The order counts: Y (2I − XY), with the bracket on the right.",
+    _schulz(move=lambda x, y, eye: (2 * eye - x @ y) @ y),
+    "The order counts: Y (2I − XY), with the bracket on the right.",
+    _nan_goes_on(lambda x, y, eye: (2 * eye - x @ y) @ y),
+    "`*` multiplies entry by entry: use `@`, twice.",
+    _schulz(move=lambda x, y, eye: y * (2 * eye - x * y)),
+    "Where the goal is never reached, the count is 100; yours is 99.",
+    _schulz(most=99),
+    "Where the goal is never reached, the count is 100; yours is 101.",
+    _schulz(most=101),
     "2 − XY subtracts from every entry. The 2 of a matrix formula is 2I.",
     _schulz(move=lambda x, y, eye: y @ (2 - x @ y)),
     "One iteration too many: test before you iterate.",
@@ -605,15 +667,16 @@ newton_schulz.add_hints(
 def pseudo_inverse(x):
     """Return the Y that minimises ‖XY − I‖², found by `descend`, for a tall matrix X.
 
-    x has more rows than columns, and its columns are independent. What `descend` returns has the
-    matrix as its ``.iterate``. The answer may be off by 1e-4.
+    x is float64, has more rows than columns, and its columns are independent. What `descend`
+    returns has the matrix as its ``.iterate``. The least value is not 0 here, so `PolyakStep()`
+    aims too low. The answer may be off by 1e-4.
     """
     identity = torch.eye(len(x), dtype=x.dtype)
     result = descend(
         lambda y: (x @ y - identity).square().sum(),
         x.new_zeros(x.shape[1], x.shape[0]),
         # The minimum is not 0, so a target for the value would never be reached.
-        stop_when=lambda y, value, gradient: gradient.abs().max() < 1e-6,
+        stop_when=lambda y, value, gradient: gradient.abs().max() < 1e-7,
     )
     return result.iterate
 
@@ -634,10 +697,10 @@ def _square_part(x):
     return torch.cat([torch.linalg.pinv(square), torch.zeros_like(below.T)], 1)
 
 
-def _stopped(after):
+def _stopped(after, dtype=torch.float64):
     def wrong(x):
         identity = torch.eye(len(x), dtype=x.dtype)
-        start = x.new_zeros(x.shape[1], x.shape[0])
+        start = torch.zeros(x.shape[1], x.shape[0], dtype=dtype)
         f = lambda y: (x @ y - identity).square().sum()  # noqa: E731
         return descend(f, start, max_iterations=after).iterate
 
@@ -657,6 +720,8 @@ _mistakes(
     _stopped(100),
     "The descent has not moved from its start at 0: why did it stop?",
     _stopped(0),
+    _OTHER_DTYPE,
+    _stopped(0, dtype=torch.float32),
 )
 
 
@@ -666,6 +731,26 @@ _mistakes(
 def _(call):
     library = ("linalg_pinv", "pinverse", "linalg_lstsq", "linalg_inv", "linalg_solve", "inverse")
     return not call.calls_of(*library, "linalg_svd", "linalg_qr")
+
+
+@pseudo_inverse.method(
+    "Its value ends at 0, which XY = I cannot reach here: you minimised something else, such as "
+    "‖YX − I‖². That has many minima; from this start it leads to the same Y.",
+    watch=(descend,),
+)
+def _the_objective_asked_for(call):
+    return all(run.value > 1e-6 for run in call.results_of(descend))
+
+
+@pseudo_inverse.method(
+    lambda call: (
+        f"The run ended by {call.results_of(descend)[-1].reason!r}, not by a rule: it was near "
+        "enough here. Let the gradient say so, with a bound that it reaches."
+    ),
+    watch=(descend,),
+)
+def _stopped_on_purpose(call):
+    return all(run.reason not in ("iterations", "stalled") for run in call.results_of(descend)[-1:])
 
 
 pseudo_inverse.add_hints(
@@ -687,7 +772,8 @@ def drill_reach(random):
     total = first * length / (1 - shrink)
     return Problem(
         f"A descent starts with the step {first}. Each further step is {shrink} times the one "
-        f"before, and all gradients have the length {length}. Which distance can it never exceed?",
+        f"before. A move is as long as step times gradient, and all gradients have the length "
+        f"{length}. Which distance can the descent never exceed?",
         answer=round(total, 9),
         why=f"{first}·{length}·(1 + {shrink} + {shrink}² + …) = {first * length} / (1 − {shrink}).",
     )

@@ -14,7 +14,7 @@ import tracemalloc
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from contextlib import contextmanager, nullcontext
-from dataclasses import replace
+from dataclasses import is_dataclass, replace
 from typing import NamedTuple
 
 from .comparing import difference, plain, show
@@ -113,7 +113,7 @@ class Call:
         return sum(n for name, n in self._modules.items() if f"{name}.".startswith(inside))
 
     def results_of(self, *functions: Callable | str) -> list:
-        """List what watched functions returned: an int itself, of an array its shape.
+        """List what watched functions returned: ints and dataclasses, of an array its shape.
 
         They are written in Python; a name stands for all that have it.
         """
@@ -141,8 +141,9 @@ class Call:
                 self._calls[argument.__name__] += 1
             elif event == "return" and self._watch:
                 for key in self._watch & {id(frame.f_code), frame.f_code.co_name}:
+                    itself = isinstance(argument, int) or is_dataclass(argument)
                     shape = getattr(argument, "shape", ())
-                    self._results[key].append(argument if isinstance(argument, int) else shape)
+                    self._results[key].append(argument if itself else shape)
 
         before = sys.getprofile()
         with self._peak_taken() if self._memory else nullcontext():
