@@ -191,6 +191,11 @@ def _arguments_swapped(f, A, B):
     return pairwise.reference(lambda a, b: f(b, a), A, B)
 
 
+@pairwise.mistake("That is the table of inner products. f may be any function of a and b: call it.")
+def _inner_products(f, A, B):
+    return A @ B.T
+
+
 @pairwise.method("f is called more than once: let two vmaps do the loops, one inside of the other.")
 def _one_call(call):
     return call.calls_of(call.given[0]) == 1
@@ -296,6 +301,11 @@ def _grad_of_a_vector(loss_fn, parameters, xs, ys):
 @per_sample_gradients.mistake("Those are derivatives by x. Differentiate by the parameters.")
 def _by_the_samples(loss_fn, parameters, xs, ys):
     return {"x": vmap(grad(loss_fn, argnums=1), in_dims=(None, 0, 0))(parameters, xs, ys)}
+
+
+@per_sample_gradients.mistake("Those are derivatives by x. Differentiate by the parameters.")
+def _by_the_samples_alone(loss_fn, parameters, xs, ys):
+    return vmap(grad(loss_fn, argnums=1), in_dims=(None, 0, 0))(parameters, xs, ys)
 
 
 @per_sample_gradients.method(
@@ -564,6 +574,14 @@ def _ensembles():
 def _data_split(loss_fn, stacked, x, y, rate):
     gradients, losses = vmap(grad_and_value(loss_fn))(stacked, x, y)
     return {name: p - rate * gradients[name] for name, p in stacked.items()}, losses
+
+
+@ensemble_step.mistake(
+    "There is no vmap: `loss_fn` is written for one member, and met the stack of all of them."
+)
+def _stack_as_one_member(loss_fn, stacked, x, y, rate):
+    gradients, loss = grad_and_value(loss_fn)(stacked, x, y)
+    return {name: p - rate * gradients[name] for name, p in stacked.items()}, loss
 
 
 @ensemble_step.mistake("The step goes uphill: subtract rate times gradient.")
