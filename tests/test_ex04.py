@@ -305,6 +305,14 @@ def test_gradcheck_at_its_defaults_is_too_loose_and_a_tight_one_is_right():
     assert ex04.agrees.check(lambda f, x: answer(f, x, rtol=1e-6, atol=1e-6, eps=1e-5))
 
 
+def test_a_check_leaves_the_point_of_the_caller_alone():
+    def answer(function, x):
+        x.requires_grad_()
+        return ex04.agrees.reference(function, x)
+
+    assert "The caller's x requires grad now" in _message(ex04.agrees, answer)
+
+
 # training_calls
 
 

@@ -241,11 +241,11 @@ straight_through.add_hints(
     next_try="Write a wrong backward that your own check lets pass.",
 )
 def agrees(function, x):
-    """Return whether the gradient of function(x).sum() is right to 1e-6, in every element.
+    """Return whether every element of the gradient of function(x).sum() is right to about 1e-6.
 
     function works element by element on a float64 tensor. Compare its own gradient with central
     differences of its values at steps of 1e-5; the error is relative to the difference, or absolute
-    where that is less than 1.
+    where that is less than 1. Leave x as it is.
 
     Examples
     --------
@@ -280,8 +280,8 @@ def _functions():
     }
     return [
         case(torch.sin, x, label="torch.sin"),
-        case(_with_slope(torch.sin, torch.cos), x, label="a right backward"),
-        *(case(_with_slope(torch.sin, one), x, label=label) for label, one in wrong.items()),
+        case(_with_slope(torch.sin, torch.cos), x.clone(), label="a right backward"),
+        *(case(_with_slope(torch.sin, one), x.clone(), label=at) for at, one in wrong.items()),
         case(torch.exp, _numbers(0.0, 10.0, 15.0), label="torch.exp at 0, 10 and 15"),
         case(lambda x: -x.exp(), _numbers(0.0, 10.0, 15.0), label="-exp at 0, 10 and 15"),
         case(lambda x: x**3, _numbers(0.0, 1.0), label="x³ at 0 and 1"),
@@ -294,6 +294,16 @@ def _functions():
             _with_slope(torch.sin, lambda x: x.cos() + 3e-6 * (x == 1)),
             torch.linspace(0.0, 1.0, 101, dtype=torch.float64),
             label="sin at 101 points, with a slope that is wrong by 3e-6 at the last",
+        ),
+        case(
+            _with_slope(torch.sin, lambda x: x.cos() / (x != 0) * (x != 0)),
+            _numbers(0.0, 1.0),
+            label="sin at 0 and 1, with a slope that is NaN at 0",
+        ),
+        case(
+            torch.exp,
+            torch.tensor([-0.9, -0.3, 0.0] + 300 * [7.0], dtype=torch.float64),
+            label="torch.exp at three small numbers and 300 times at 7",
         ),
     ]
 
@@ -356,6 +366,34 @@ def _by_mean(function, x):
     return bool(((own - slope).abs() / slope.abs().clamp(min=1)).mean() <= 1e-6)
 
 
+@agrees.mistake("NaN > 1e-6 is False: ask that every error is small, not that none is large.")
+def _none_is_large(function, x):
+    own, slope = _own_and_slope(function, x)
+    return not bool(((own - slope).abs() > 1e-6 * slope.abs().clamp(min=1)).any())
+
+
+@agrees.mistake(
+    "A difference of two sums: rounding in the sum drowns the slope of a small element. Subtract "
+    "element by element."
+)
+def _of_sums(function, x):
+    own, slope = _own_and_slope(function, x)
+    for i in range(len(x)):
+        shift = 1e-5 * (torch.arange(len(x)) == i)
+        slope[i] = (function(x + shift).sum() - function(x - shift).sum()) / 2e-5
+    return bool(((own - slope).abs() <= 1e-6 * slope.abs().clamp(min=1)).all())
+
+
+@agrees.method(
+    "The caller's x requires grad now, or has another value. Let a detached copy of it require "
+    "grad.",
+    wrong=True,
+)
+def _leaves_the_point(call):
+    x = call.arguments[1]
+    return not x.requires_grad and x.grad is None and call.unchanged
+
+
 agrees.add_hints(
     "torch.autograd.grad(function(x).sum(), x) is what the function says.",
     "All elements may be shifted at once, as each depends on its own only.",
@@ -376,7 +414,7 @@ def node_of(f, x, w, step):
     Write a torch.autograd.Function with forward, setup_context and backward, and apply it. f gets
     two 1-dimensional tensors and returns a tensor like x, in which nothing is recorded. backward
     gives the adjoint of w, by one more call of f for each element and no further one, and None for
-    the rest. Leave w as it is.
+    the rest: for now, x too gets none. Leave w as it is.
 
     Examples
     --------
@@ -456,8 +494,9 @@ def _by_w(call, adjoint=None):
     return found[0]
 
 
-def _true_by_w(call, adjoint):
-    f, x, w, step = call.arguments
+def _true_by_w(call, adjoint, step=None):
+    f, x, w, given = call.arguments
+    step = given if step is None else step
     w, eye = w.detach(), torch.eye(len(w), dtype=w.dtype)
     return torch.stack([(adjoint * (f(x, w + step * e) - f(x, w)) / step).sum() for e in eye])
 
@@ -534,9 +573,30 @@ def _uses_adjoint(call):
     return torch.allclose(3 * _by_w(call, ones), _by_w(call, ones * 3))
 
 
-@node_of.method("The gradient of w is not the forward difference with this step.", wrong=True)
+def _some_adjoint(call):
+    return torch.linspace(1.0, 2.0, len(call.value), dtype=call.value.dtype)
+
+
+def _why_not_forward(call):
+    """Say which slip leads to the gradient that an answer's node gives."""
+    adjoint, step = _some_adjoint(call), call.arguments[3]
+    found, forward = _by_w(call, adjoint), _true_by_w(call, adjoint)
+    backward = _true_by_w(call, adjoint, -step)
+    slips = {
+        "divide by the step.": forward * step,
+        "divide by the step, do not multiply.": forward * step**2,
+        "add up the elements: sum, not mean.": forward / len(adjoint),
+        "shift w up, not down.": backward,
+        "the sign is wrong.": -forward,
+        "that is the central one.": (forward + backward) / 2,
+    }
+    slip = [f": {text}" for text, slope in slips.items() if torch.allclose(found, slope)]
+    return "The gradient of w is not the forward difference with this step" + (*slip, ".")[0]
+
+
+@node_of.method(_why_not_forward, wrong=True)
 def _is_forward(call):
-    adjoint = torch.linspace(1.0, 2.0, len(call.value), dtype=call.value.dtype)
+    adjoint = _some_adjoint(call)
     return torch.allclose(_by_w(call, adjoint), _true_by_w(call, adjoint))
 
 
@@ -710,6 +770,11 @@ def _over_one(f, w, step):
     return _slopes(f, w, step, step, step)
 
 
+@central_slopes.mistake("`/ 2 * step` multiplies by the step: write / (2 * step).")
+def _no_parentheses(f, w, step):
+    return _slopes(f, w, step, step, 2 / step)
+
+
 @central_slopes.mistake("The sign is wrong: the upper value minus the lower one.")
 def _negated(f, w, step):
     return _slopes(f, w, step, step, -2 * step)
@@ -833,6 +898,11 @@ def _root_first(accuracy, scheme):
     return 2 * accuracy**0.5 if scheme == "forward" else 3 * accuracy ** (1 / 3)
 
 
+@best_step.mistake("`** 1 / 3` is the power 1, divided by 3: write ** (1 / 3).")
+def _power_first(accuracy, scheme):
+    return 2 * accuracy**0.5 if scheme == "forward" else (3 * accuracy) ** 1 / 3
+
+
 best_step.add_hints(
     "The bound is a function of h alone. Where is it flat?",
     "Forward: the derivative of the bound is 1/2 - 2·accuracy/h². Now central.",
@@ -850,8 +920,8 @@ best_step.add_hints(
 def recursive_node(f, x, step):
     """Return f(x) as a node of the graph that can be differentiated again and again.
 
-    f works element by element, and nothing in it is recorded. Write a Function whose backward takes
-    the central difference of *the Function itself*.
+    f works element by element, and nothing in it is recorded. Write a Function, with setup_context,
+    whose backward takes the central difference of *the Function itself*.
 
     Examples
     --------
