@@ -140,7 +140,7 @@ _mistakes(
 saved_bytes.add_hints(
     "Begin with `saved_by`, and look at the storage of each tensor that is put away.",
     "Keep the sizes in a dict with the storage's address as key: the same storage twice is one.",
-    "Return the tensor (or its `detach()`) from the hook: what is let go gives its address to the "
+    "Return the tensor, detached or not, from the hook: what is let go gives its address to the "
     "next tensor, and two storages are counted as one.",
 )
 
