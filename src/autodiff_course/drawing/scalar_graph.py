@@ -215,7 +215,7 @@ def _derivative(edge, labels, values):
 def number_text(value):
     # z: the derivative of the cosine at 0 is shown as 0, not as -0.
     if isinstance(value, str):
-        return value
+        return one_line(value)
     return "?" if value is None else f"{float(value):z.4g}"
 
 
