@@ -144,6 +144,13 @@ def test_adjoints_appear_as_they_fill_in_and_a_question_mark_before():
     assert node_texts(draw(e, adjoints={}))["a"] == ["2", "adjoint ?"]
 
 
+def test_a_text_in_the_place_of_a_number_stands_as_it_is():
+    x = Scalar(3.0, name="x")
+    picture = draw(x + 1, adjoints={x: "1, later 19"})
+    assert node_texts(picture)["x"] == ["3", "adjoint 1, later 19"]
+    assert "x     input    3      1, later 19" in picture.text
+
+
 def test_tangents_and_adjoints_can_be_shown_together():
     a, b, c, d, e = e_graph()
     tangents = {step.node: step.total for step in forward_sweep(e, wrt=b)}

@@ -52,7 +52,8 @@ def draw(
     highlight : Scalar, Edge, Path, Step, or an iterable of these, optional
         What to draw with thick lines: a path, the active edge of a sweep, its frontier.
     values, tangents, adjoints : mapping of Scalar to float, optional
-        What a sweep has filled in so far. A node that it has not reached shows a question mark.
+        What a sweep has filled in so far. A node that it has not reached shows a question mark; a
+        text in the place of a number ("1, later 19") stands as it is.
         Without `values` every node shows its own.
     alt : str, optional
         Alt text; made from the graph by default.
@@ -213,6 +214,8 @@ def _derivative(edge, labels, values):
 
 def number_text(value):
     # z: the derivative of the cosine at 0 is shown as 0, not as -0.
+    if isinstance(value, str):
+        return one_line(value)
     return "?" if value is None else f"{float(value):z.4g}"
 
 
