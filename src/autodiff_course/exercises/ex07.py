@@ -704,9 +704,10 @@ def smallest_curvature(product, largest, v, steps):
     """Return the smallest curvature of H, by power iteration with `steps` products, as a float.
 
     product(d) is Hd, and `largest` is the largest curvature: positive, and not below any other in
-    size. (Where build 6 returns a negative number, that is the smallest itself.) The smallest is
-    the one most to the left on the number line. Take off `largest` from every
-    curvature, so that this one becomes the largest in size; iterate as in build 6; put it back.
+    size. (Where a negative curvature is larger in size than all others, build 6 returns the
+    smallest itself.) The smallest is the one most to the left on the number line. Take off
+    `largest` from every curvature, so that this one becomes the largest in size; iterate as in
+    build 6; put it back.
 
     Examples
     --------
