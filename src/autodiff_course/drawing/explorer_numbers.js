@@ -120,7 +120,7 @@ const binaryRules = {
 function power(x, n) {
   // Where JavaScript says NaN and Python 1.
   if (x === 1 || (x === -1 && Math.abs(n) === Infinity)) return 1;
-  if (x === 0 && n < 0) {
+  if (x === 0 && n < 0 && n !== -Infinity) {
     throw new PythonError("ZeroDivisionError", "0.0 cannot be raised to a negative power");
   }
   const isComplex = x < 0 && Number.isFinite(x) && Number.isFinite(n) && !Number.isInteger(n);
