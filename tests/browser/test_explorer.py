@@ -422,6 +422,8 @@ def test_every_step_says_and_shows_what_python_says(opened):
         "rows => rows.map(row => [...row.cells].map(c => c.innerText))"
     )
     assert [tuple(row) for row in table] == list(output.rows)
+    # The browser tells the page that the table was opened a moment after it has shown it.
+    tab.locator("tr[aria-current=step]").first.wait_for()
     assert tab.locator("tr[aria-current=step]").count() == 1
 
 
