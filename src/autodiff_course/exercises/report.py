@@ -117,16 +117,17 @@ async def _run(path, student, seconds, memory):
         return
     end = new_code_cell(_RESULTS.format(modules=modules, mark=MARK))
     nb.cells = [new_code_cell(_LIMIT.format(bytes=memory)), *code, end]
-    left_out = set()
+    problems, left_out = {}, set()
     for _ in range(KERNELS):
-        fatal, ran = await _run_cells(nb, student, left_out, seconds)
+        fatal, ran = await _run_cells(nb, problems, left_out, seconds)
         if fatal is None:
             break
         left_out.add(fatal)
+    student.problems += [f"{_name(nb, n)} {problem}" for n, problem in problems.items()]
     _read_results(nb, student, ran)
 
 
-async def _run_cells(nb, student, left_out, seconds):
+async def _run_cells(nb, problems, left_out, seconds):
     """Run the cells in a new kernel; return which killed it, if one did, and which ran."""
     from jupyter_client.kernelspec import NATIVE_KERNEL_NAME
     from nbclient import NotebookClient
@@ -160,11 +161,10 @@ async def _run_cells(nb, student, left_out, seconds):
                     run = client.async_execute_cell(cell, number)
                     await asyncio.wait_for(run, client.timeout + 5)
                 except (DeadKernelError, TimeoutError):
-                    student.problems.append(f"{_name(nb, number)} killed its kernel or hung in it")
+                    problems[number] = "killed its kernel or hung in it"
                     return number, ran
                 if not last and time.monotonic() - begun >= client.timeout:
-                    told = f"{_name(nb, number)} was stopped after {client.timeout} s"
-                    student.problems.append(told)
+                    problems[number] = f"was stopped after {client.timeout} s"
                 ran.add(number)
     return None, ran
 
