@@ -19,6 +19,7 @@ from nbformat import NotebookNode
 
 from notebooks import ROOT, asks, course_notebooks, read, slide_type
 
+NO_BREAK = "\N{NO-BREAK SPACE}"
 _SECTION = re.compile(r"^## (\d+\. .+)$", re.MULTILINE)
 _CHECK = re.compile(r"^(ex\d\d)\.(\w+)\.check\(", re.MULTILINE)
 _DRILL = re.compile(r"^(ex\d\d)\.(drill_\w+)\(", re.MULTILINE)
@@ -122,18 +123,22 @@ def lecture(path: Path, question: str, to_read: str) -> str:
 
 
 def _row(part: Section, link: str) -> str:
-    told = part.lecture.get("minutes")
     place = f"[{part.title}]({link}#{anchor(part.title)})"
-    place += f", {told:g} min{' ◆' if part.card else ''}" if told else ", at home"
+    told = part.lecture.get("minutes")
+    if told:
+        marks = [f"{told:g}", "min", *(["◆"] if part.card else [])]
+        place += ", " + NO_BREAK.join(marks)
+    else:
+        place += ", at home"
     work = [
         f"`{name}` {minutes(module, name):g}{', in the room' if shown else ''}"
         for module, name, shown in part.exercises
     ]
     if part.drills:
         work.append("a drill" if part.drills == 1 else f"{part.drills} drills")
-    ask, misconception = (part.lecture.get(key, "") for key in ("ask", "misconception"))
-    cells = [place, ask, misconception, "; ".join(work)]
-    return "| " + " | ".join(" ".join(cell.split()).replace("|", "\\|") for cell in cells) + " |"
+    said = (" ".join(part.lecture.get(key, "").split()) for key in ("ask", "misconception"))
+    cells = [cell.replace("|", "\\|") for cell in (place, *said, "; ".join(work))]
+    return "| " + " | ".join(cells) + " |"
 
 
 def page(root: Path = ROOT) -> str:
