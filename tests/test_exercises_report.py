@@ -85,6 +85,14 @@ def test_a_cell_of_the_table_is_no_formula(tmp_path):
     assert "'=1+1" in (tmp_path / "report.csv").read_text(encoding="utf-8-sig")
 
 
+def test_an_exercise_that_was_not_told_of_leaves_its_field_empty(tmp_path):
+    ada = report.Student("ada", states={"ex01.sine": "other way", "ex01.power": "right"})
+    report.write_report([ada, report.Student("bob", states={"ex01.sine": "right"})], tmp_path)
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "<td>≈ right, another way</td><td>✓ right</td>" in page
+    assert '<th scope="row">bob</th><td>✓ right</td><td></td>' in page
+
+
 def test_a_folder_without_notebooks_is_refused(tmp_path, capsys):
     with pytest.raises(SystemExit):
         report.main([str(tmp_path)])

@@ -130,8 +130,8 @@ def _problems(student) -> list[str]:
 def _exercises(students, names) -> str:
     """Return the table of one notebook, with the class in its last row."""
     there = [one for one in students if any(name in one.states for name in names)]
-    rows = [[one.name, *(_WORDS[one.states[name]] for name in names)] for one in there]
-    right = [Counter(one.states[name] for one in there)["right"] for name in names]
+    rows = [[one.name, *(_WORDS.get(one.states.get(name), "") for name in names)] for one in there]
+    right = [Counter(one.states.get(name) for one in there)["right"] for name in names]
     rows.append(["the class", *(f"{count} of {len(there)}" for count in right)])
     return _table(["student", *(name.partition(".")[2] for name in names)], rows)
 
