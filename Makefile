@@ -72,6 +72,7 @@ report: $(STAMP)  ## run the notebooks that students handed in, FOLDER=..., and 
 
 outputs: $(DEV_STAMP)  ## run the notebooks again and keep the outputs that changed
 	$(BIN)/python tools/notebooks.py outputs $(if $(TIMING),--timing) $(NAMES)
+	@$(BIN)/python tools/lectures.py
 
 address: $(DEV_STAMP)  ## carry the repository's address from pyproject.toml into badges and set-up cells
 	$(BIN)/python tools/address.py
@@ -93,6 +94,7 @@ format: $(DEV_STAMP)  ## format the code and the notebooks, and mend what can be
 	$(BIN)/python -m ruff check --fix --exit-zero
 	$(BIN)/python -m ruff format
 	$(BIN)/python tools/notebooks.py normalise
+	$(BIN)/python tools/lectures.py
 
 clean:  ## remove .venv and every cache
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis build src/*.egg-info

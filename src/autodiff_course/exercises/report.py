@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import csv
-import html
 import json
 import math
 import os
@@ -20,19 +18,20 @@ import re
 import sys
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from . import record
+from ._report_page import common_mistakes, write_report
 
-__all__ = ["Student", "collect", "main", "run_notebook", "write_report"]
+__all__ = ["Student", "collect", "common_mistakes", "main", "run_notebook", "write_report"]
 
 MARK = "autodiff-course results: "
-_WORDS = {"right": "✓ right", "wrong": "✗ wrong", "not tried": "… not tried"}
 _ONES_NOTEBOOK = re.compile(r"\bex(\d\d)\b")
+_CHECK = re.compile(r"\b(ex\d\d\.\w+)\.check\(")
+KERNELS = 3  # a cell that kills its kernel is left out of the next one
 # Nothing that the notebook does can raise a hard limit again. Windows and macOS have none.
 _LIMIT = """
 try:
@@ -59,7 +58,9 @@ class Student:
     ----------
     name : str
     states : dict of str
-        For each exercise, such as ``"ex01.sum_over_paths"``: right, wrong or not tried.
+        For each exercise, such as ``"ex01.sum_over_paths"``: right, other way (right values, but
+        not as the exercise asks), wrong, not tried, not run (its cell failed or was not reached)
+        or not checked.
     mistakes : dict of str
         For each exercise with a recognised mistake: what the check said of it.
     problems : list of str
@@ -80,8 +81,9 @@ async def run_notebook(path: Path, seconds: float = 300.0, gigabytes: float = 4.
     path : Path
         The notebook; the file is left as it is.
     seconds : float, optional
-        How long all its cells may take together. A cell without end is interrupted, and the
-        exercises are checked with what there is by then.
+        How long all its cells may take together. A cell that takes half of what is left is
+        interrupted, and the exercises are checked with what there is by then. One that kills its
+        kernel is left out of the next kernel, which has all the time again.
     gigabytes : float, optional
         How much memory it may have; on Linux alone.
 
@@ -90,32 +92,48 @@ async def run_notebook(path: Path, seconds: float = 300.0, gigabytes: float = 4.
     Student
         Never an exception, whatever the notebook does.
     """
-    import nbformat
+    from nbformat.reader import NotJSONError
 
     student = Student(path.stem)
     try:
-        nb = nbformat.read(path, as_version=4)
-        sources = "\n".join(cell.source for cell in nb.cells if cell.cell_type == "code")
-        modules = sorted({f"ex{number}" for number in _ONES_NOTEBOOK.findall(sources)})
-        if not modules:
-            student.problems.append("no exercise of the course is in it")
-        else:
-            await _run_cells(nb, student, modules, seconds, int(gigabytes * 1e9))
+        await _run(path, student, seconds, int(gigabytes * 1e9))
+    except NotJSONError:
+        student.problems.append("no notebook: the file is damaged, or empty")
     except Exception as error:  # a broken notebook costs its own row only
-        student.problems.append(f"{type(error).__name__}: {str(error).splitlines()[0][:200]}")
+        first = (str(error).splitlines() or [""])[0][:200]
+        student.problems.append(f"could not be run: {type(error).__name__}: {first}")
     return student
 
 
-async def _run_cells(nb, student, modules, seconds, memory):
+async def _run(path, student, seconds, memory):
+    import nbformat
+    from nbformat.v4 import new_code_cell
+
+    nb = nbformat.read(path, as_version=4)
+    code = [cell for cell in nb.cells if cell.cell_type == "code"]
+    modules = sorted({f"ex{n}" for cell in code for n in _ONES_NOTEBOOK.findall(cell.source)})
+    if not modules:
+        student.problems.append("no exercise of the course is in it")
+        return
+    end = new_code_cell(_RESULTS.format(modules=modules, mark=MARK))
+    nb.cells = [new_code_cell(_LIMIT.format(bytes=memory)), *code, end]
+    problems, left_out = {}, set()
+    for _ in range(KERNELS):
+        fatal, ran = await _run_cells(nb, problems, left_out, seconds)
+        if fatal is None:
+            break
+        left_out.add(fatal)
+    student.problems += [f"{_name(nb, n)} {problem}" for n, problem in problems.items()]
+    _read_results(nb, student, ran)
+
+
+async def _run_cells(nb, problems, left_out, seconds):
+    """Run the cells in a new kernel; return which killed it, if one did, and which ran."""
     from jupyter_client.kernelspec import NATIVE_KERNEL_NAME
     from nbclient import NotebookClient
     from nbclient.exceptions import DeadKernelError
-    from nbformat.v4 import new_code_cell
 
-    code = [cell for cell in nb.cells if cell.cell_type == "code"]
-    begin = new_code_cell(_LIMIT.format(bytes=memory))
-    end = new_code_cell(_RESULTS.format(modules=modules, mark=MARK))
-    nb.cells = [begin, *code, end]
+    ran = set()
     with tempfile.TemporaryDirectory() as folder:
         client = NotebookClient(
             nb,
@@ -130,32 +148,48 @@ async def _run_cells(nb, student, modules, seconds, memory):
         async with client.async_setup_kernel(env=environment):
             deadline = time.monotonic() + seconds
             for number, cell in enumerate(nb.cells):
+                last = number == len(nb.cells) - 1
                 left = deadline - time.monotonic()
-                if left <= 0 and cell is not end:
+                if number in left_out or (left <= 0 and not last):
                     continue
-                # The check at the end has a minute, even if the cells have used all of the time.
-                client.timeout = math.ceil(max(60, left) if cell is end else left)
+                # A cell without end leaves half of the time to those below it; the check at the
+                # end has a minute, even if they have used all of it.
+                client.timeout = math.ceil(max(60, left) if last else left / 2)
+                begun = time.monotonic()
                 try:
                     # A cell that is interrupted, and goes on all the same, has some seconds more.
                     run = client.async_execute_cell(cell, number)
                     await asyncio.wait_for(run, client.timeout + 5)
                 except (DeadKernelError, TimeoutError):
-                    student.problems.append(f"code cell {number} killed its kernel or hung in it")
-                    return
-                if cell is not end and time.monotonic() > deadline:
-                    student.problems.append(f"code cell {number} was stopped after {seconds:g} s")
-    _read_results(end, student)
+                    problems[number] = "killed its kernel or hung in it"
+                    return number, ran
+                if not last and time.monotonic() - begun >= client.timeout:
+                    problems[number] = f"was stopped after {client.timeout} s"
+                ran.add(number)
+    return None, ran
 
 
-def _read_results(cell, student):
-    for output in cell.outputs:
-        for line in output.get("text", "").splitlines():
-            if line.startswith(MARK):
-                name, status, mistake = json.loads(line.removeprefix(MARK))
-                tried = {"right": "right", "not attempted": "not tried"}
-                student.states[name] = tried.get(status, "wrong")
-                if mistake:
-                    student.mistakes[name] = mistake
+def _name(nb, number):
+    """Name a cell so that a teacher finds it: by its number and its first line."""
+    first = next((line for line in nb.cells[number].source.splitlines() if line.strip()), "")
+    return f"code cell {number} ({first.strip()[:40]})"
+
+
+def _read_results(nb, student, ran):
+    failed = set()
+    for number, cell in enumerate(nb.cells):
+        broken = any(output.output_type == "error" for output in cell.outputs)
+        if number not in ran or broken:
+            failed.update(_CHECK.findall(cell.source))
+    lines = [line for output in nb.cells[-1].outputs for line in output.get("text", "").split("\n")]
+    for line in lines:
+        if line.startswith(MARK):
+            name, status, mistake = json.loads(line.removeprefix(MARK))
+            if status == "not attempted":
+                status = "not run" if name in failed else "not tried"
+            student.states[name] = status
+            if mistake:
+                student.mistakes[name] = mistake
     if not student.states:
         student.problems.append("its exercises could not be checked")
 
@@ -177,83 +211,9 @@ async def collect(folder: Path, seconds: float, gigabytes: float, jobs: int) -> 
         one = students.setdefault(name, Student(name))
         one.states |= found.states
         one.mistakes |= found.mistakes
-        one.problems += found.problems
+        several = path.parent != folder  # of one student: which of them?
+        one.problems += [f"{path.name}: {text}" if several else text for text in found.problems]
     return [students[name] for name in sorted(students)]
-
-
-def common_mistakes(students: Sequence[Student]) -> list[tuple[str, str, int]]:
-    """Return exercise, mistake and number of students, the most common mistake first.
-
-    Examples
-    --------
-    >>> common_mistakes([Student("a", mistakes={"ex01.x": "Add."}), Student("b")])
-    [('ex01.x', 'Add.', 1)]
-    """
-    counts = Counter(pair for student in students for pair in student.mistakes.items())
-    return [(*pair, count) for pair, count in sorted(counts.items(), key=lambda it: (-it[1], it))]
-
-
-def write_report(students: Sequence[Student], folder: Path) -> None:
-    """Write ``report.csv`` and ``report.html``: a row per student, a column per exercise."""
-    # Within a notebook, the exercises stay in the order in which they are done.
-    names = list(dict.fromkeys(name for student in students for name in student.states))
-    names.sort(key=lambda name: name.partition(".")[0])
-    head = ["student", *names, "right", "first mistake", "problem"]
-    rows = [_row(student, names) for student in students]
-    with (folder / "report.csv").open("w", encoding="utf-8-sig", newline="") as file:
-        # With the byte order mark spreadsheets read the signs as they are.
-        csv.writer(file).writerows([head, *rows])
-    shown = [
-        [row[0], *(_WORDS.get(state, "") for state in row[1 : len(names) + 1]), *row[-3:]]
-        for row in rows
-    ]
-    page = _PAGE.format(
-        students=_table(head, shown),
-        mistakes=_table(["exercise", "mistake", "students"], common_mistakes(students)),
-    )
-    (folder / "report.html").write_text(page, encoding="utf-8")
-
-
-def _row(student, names):
-    states = [student.states.get(name, "") for name in names]
-    first = next((f"{name}: {student.mistakes[name]}" for name in student.mistakes), "")
-    cells = [student.name, *states, str(states.count("right")), first, "; ".join(student.problems)]
-    # A spreadsheet would run what begins like a formula.
-    return [f"'{cell}" if cell[:1] in ("=", "+", "-", "@") else cell for cell in cells]
-
-
-def _table(head, rows):
-    heads = "".join(f'<th scope="col">{_breakable(cell)}</th>' for cell in head)
-    lines = [
-        "<tr>" + "".join(f"<td>{html.escape(str(cell))}</td>" for cell in row) + "</tr>"
-        for row in rows
-    ]
-    return f"<div><table><tr>{heads}</tr>{''.join(lines)}</table></div>"
-
-
-def _breakable(name):
-    return re.sub(r"([._])", r"\1<wbr>", html.escape(name))
-
-
-_PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>Exercises of the class</title>
-<meta name="viewport" content="width=device-width">
-<style>
-body {{ font-family: system-ui, sans-serif; margin: 1.5em; color-scheme: light dark; }}
-div {{ overflow-x: auto; }}
-table {{ border-collapse: collapse; }}
-th, td {{ border: 1px solid #8888; padding: 0.3em 0.6em; text-align: left; vertical-align: top; }}
-td:first-child {{ font-weight: bold; }}
-td {{ min-width: 4em; }}
-td:nth-last-child(2) {{ min-width: 18em; }}
-td:last-child:not(:empty) {{ min-width: 9em; }}
-</style></head><body>
-<h1>Exercises of the class</h1>
-{students}
-<h2>The most common mistakes</h2>
-{mistakes}
-</body></html>
-"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
