@@ -10,7 +10,7 @@ ROOT = DOCS.parent
 sys.path[:0] = [str(DOCS), str(ROOT / "tools")]
 
 from address import repository  # noqa: E402  # it lies in tools/
-from gather import STATIC  # noqa: E402
+from gather import EXTRA, STATIC  # noqa: E402
 
 _settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 _repository = repository(ROOT)
@@ -32,7 +32,7 @@ extensions = [
     "live_pages",
 ]
 # README.md is there to be included in the title page.
-exclude_patterns = ["README.md", STATIC]
+exclude_patterns = ["README.md", STATIC, EXTRA]
 
 # --- Pages ----------------------------------------------------------------------------------------
 

@@ -7,7 +7,8 @@ and the course's package for the Python in the page; ``make site`` calls it. A f
 changed is not written again, so that Sphinx rebuilds little.
 
 The folder has the layout of the site, which is not quite that of the repository: the pages of docs/
-lie at its top. `relinked` takes care of the links.
+lie at its top; a notebook becomes several pages. What links.py and notebook_pages.py do, they do
+here.
 """
 
 from __future__ import annotations
@@ -16,13 +17,14 @@ import argparse
 import filecmp
 import io
 import json
-import posixpath
-import re
 import shutil
 import sys
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
+
+from links import Links, place_on_site, relinked, without_badges
+from notebook_pages import Book
 
 DOCS = Path(__file__).resolve().parent
 ROOT = DOCS.parent
@@ -56,45 +58,47 @@ EXPLORER_NAMES = (
     "pythonRepr replay shortText start style"
 )
 STATIC = "static"
+# What goes to the top of the site as it is: whole notebooks, and the slides.
+EXTRA = "extra"
 CARD = "card.png"
 
-# The target of a link or a picture in Markdown, where it is neither an address nor an anchor.
-_RELATIVE_TARGET = re.compile(r"(?<=\]\()(?![a-z]+:|#)([^)#\s]+)")
-# A badge in a link: its picture lies on another host, which no page of the site may ask.
-_BADGE = re.compile(r"\[!\[([^\]]*)\]\(https?:[^)]*\)\]")
+# What a reader may search for and no word of the glossary is: the entry that explains it.
+SYMBOLS = {
+    "∂": "local derivative",
+    "∂e/∂b": "local derivative",
+    "∂f/∂x": "local derivative",
+    "d/dx": "local derivative",
+    "∇": "gradient",
+    "∇f": "gradient",
+    "∇²": "Hessian",
+    "H": "Hessian",
+    "Hv": "Hessian-vector product",
+    "J": "Jacobian",
+    "Jv": "JVP",
+    "uᵀJ": "VJP",
+    "vᵀJ": "VJP",
+    "ε": "machine epsilon",
+    "ε²": "dual number",
+    "ẋ": "tangent",
+    "x̄": "adjoint",
+    "λ": "multiplier",
+    "κ": "condition number",
+    "σ": "singular value",
+    "A⁻¹": "pseudo-inverse",
+    "A⁺": "pseudo-inverse",
+    "H⁻¹": "Newton's method",
+    "h": "step size",
+}
 
 
-def place_on_site(path: PurePosixPath) -> PurePosixPath:
-    """Return where a file of the repository stands on the site."""
-    return path.relative_to("docs") if path.is_relative_to("docs") else path
-
-
-def relinked(text: str, page: str, repository_url: str) -> str:
-    """Return a Markdown text whose relative links suit the layout of the site.
-
-    Parameters
-    ----------
-    text : str
-        The text.
-    page : str
-        The path of the file that it comes from, relative to the repository.
-    repository_url : str
-        The address of the repository, which has the files that the site has not.
-    """
-    folder = PurePosixPath(page).parent
-
-    def moved(match: re.Match) -> str:
-        target = PurePosixPath(posixpath.normpath(folder / match[1]))
-        if target.parts[0] not in ("docs", "figures", "notebooks"):
-            return f"{repository_url}/blob/main/{target}"
-        return posixpath.relpath(place_on_site(target), place_on_site(PurePosixPath(page)).parent)
-
-    return _RELATIVE_TARGET.sub(moved, text)
-
-
-def without_badges(text: str) -> str:
-    """Return a Markdown text in which a badge is replaced by the text that it stands for."""
-    return _BADGE.sub(r"[\1]", text)
+def with_symbols(glossary: str) -> str:
+    """Return the glossary with entries in the index for symbols, which the search finds."""
+    for symbol, title in SYMBOLS.items():
+        heading = f"## {title}\n"
+        if f"\n{heading}" not in glossary:
+            raise ValueError(f"the glossary has no entry {title!r}, where {symbol} is to lead")
+        glossary = glossary.replace(f"\n{heading}", f"\n{heading}\n```{{index}} ! {symbol}\n```\n")
+    return glossary
 
 
 def _found(folder: Path, pattern: str) -> list[Path]:
@@ -105,15 +109,26 @@ def _found(folder: Path, pattern: str) -> list[Path]:
 
 def _files(root: Path, repository_url: str) -> Iterator[tuple[PurePosixPath, Path | bytes]]:
     """Yield the place on the site of every file, and the file or what is to stand there."""
+    books = [Book(path) for path in _found(root / "notebooks", "*.ipynb")]
+    links = Links(books)
     pages = [path for kind in ("md", "rst") for path in _found(root / "docs", f"**/*.{kind}")]
     for path in [*pages, root / "README.md"]:
         page = path.relative_to(root).as_posix()
         text = without_badges(path.read_text(encoding="utf-8"))
+        if path.suffix == ".md":
+            text = links.put(text, page)
+        if page == "docs/glossary.md":
+            text = with_symbols(text)
         place = place_on_site(PurePosixPath(page))
         yield place, relinked(text, page, repository_url).encode()
-    for folder in ("notebooks", "figures"):
-        for path in _found(root / folder, "*.*"):
-            yield PurePosixPath(folder, path.name), path
+    for book in books:
+        for name, content in book.pages(links, repository_url):
+            yield PurePosixPath("notebooks", name), content
+    for path in _found(root / "notebooks", "*.*"):
+        # The whole notebook, to be downloaded; and what lies beside it.
+        yield PurePosixPath(EXTRA, "notebooks", path.name), path
+    for path in _found(root / "figures", "*.*"):
+        yield PurePosixPath("figures", path.name), path
     yield PurePosixPath(STATIC, "mathjax", "LICENSE"), MATHJAX.parent / "LICENSE"
     for part in MATHJAX_PARTS:
         whole = MATHJAX / part
@@ -222,12 +237,30 @@ def gather(folder: Path, root: Path = ROOT) -> None:
     newest = max(path.stat().st_mtime for path in (picture, Path(__file__)))
     if not (folder / place).exists() or (folder / place).stat().st_mtime < newest:
         files[place] = card(picture)
+    decks = folder / EXTRA / "slides"
     wanted = {folder / path for path in files} | {folder / place}
     for path in folder.rglob("*"):
-        if path.is_file() and path not in wanted:
+        if path.is_file() and path not in wanted and decks not in path.parents:
             path.unlink()
     for path, content in files.items():
         _put(content, folder / path)
+    _make_decks(_found(root / "notebooks", "*.ipynb"), decks)
+
+
+def _make_decks(notebooks: list[Path], folder: Path) -> None:
+    """Make the slides of the notebooks, where they are older than these or than their maker."""
+    import slides
+
+    makers = [*(ROOT / "tools").glob("slide*.py"), *slides.TEMPLATE.glob("*")]
+    latest = max(path.stat().st_mtime for path in makers)
+
+    def is_old(notebook: Path) -> bool:
+        deck = folder / f"{notebook.stem}.html"
+        made = deck.stat().st_mtime if deck.exists() else 0.0
+        return made < max(latest, notebook.stat().st_mtime)
+
+    if stale := [notebook for notebook in notebooks if is_old(notebook)]:
+        slides.make_decks(stale, folder, NODE_MODULES)
 
 
 def main() -> None:
