@@ -92,7 +92,10 @@ html_theme_options = {
     },
 }
 
-# MathJax comes with the site, so that no page asks another host.
-mathjax_path = "mathjax/tex-chtml.js"
-# A reader with a keyboard goes from link to link, not from formula to formula.
-mathjax3_config = {"options": {"menuOptions": {"settings": {"inTabOrder": False}}}}
+# MathJax comes with the site, so that no page asks another host; without its menu, which is larger
+# than the rest together and makes every formula a stop of the Tab key.
+mathjax_path = "mathjax/startup.js"
+mathjax3_config = {
+    "loader": {"load": ["core", "input/tex", "output/chtml", "a11y/assistive-mml"]},
+    "options": {"enableAssistiveMml": True},
+}

@@ -32,12 +32,14 @@ NODE_MODULES = ROOT / "build" / "web" / "node_modules"
 MATHJAX = NODE_MODULES / "mathjax" / "es5"
 # What a page with formulas loads, and what its menu for the reader may load later.
 MATHJAX_PARTS = (
-    "tex-chtml.js",
-    "a11y",
+    "startup.js",
+    "core.js",
+    "input/tex.js",
     "input/tex/extensions",
+    "output/chtml.js",
+    "output/chtml/fonts/tex.js",
     "output/chtml/fonts/woff-v2",
-    "sre/mathmaps/base.json",
-    "sre/mathmaps/en.json",
+    "a11y/assistive-mml.js",
 )
 # What other pages load, and where it stands on the site.
 PARTS = {

@@ -8,6 +8,7 @@ when it is asked. The words "notebook 02" and "section 3" become links.
 
 from __future__ import annotations
 
+import base64
 import html
 import importlib
 import json
@@ -21,6 +22,7 @@ from typing import Any
 from docutils.nodes import make_id
 from myst_parser.mdit_to_docutils.base import default_slugify
 
+from autodiff_course.exercises.framework import Exercise
 from links import Links, relinked
 
 # Pixels, on a screen of 1280 by 800.
@@ -31,6 +33,7 @@ LINE, CODE_LINE, LETTERS = 26, 20, 90
 _HEADING = re.compile(r"^(#+) +(.+)$", re.MULTILINE)
 _NUMBERED = re.compile(r"(\d+)\. +(.+)")
 _CHECK = re.compile(r"^(ex\d\d)\.(\w+)\.check\(", re.MULTILINE)
+_SVG = re.compile(r"data:image/svg\+xml;base64,([\w+/=]+)")
 _DRAWING = re.compile(r"\b(axes|axis|figure|plt|panel)\b")
 
 
@@ -69,7 +72,9 @@ def fold(cell: dict[str, Any]) -> str | None:
         return None
     if _pictures(cell) or 3 * sum(bool(_DRAWING.search(line)) for line in lines) > len(lines):
         return "The code of the picture"
-    if "long" in _tags(cell) or 2 * sum(line.startswith("assert") for line in lines) > len(lines):
+    if "long" in _tags(cell):
+        return "A longer piece of code"
+    if 2 * sum(line.startswith("assert") for line in lines) > len(lines):
         return "A check in code"
     return None
 
@@ -86,8 +91,10 @@ def _output_height(output: dict[str, Any]) -> float:
     markup = "".join(data.get("text/html", ""))
     if "adq" in markup:
         return 200 + 52 * markup.count('<p class="adq-choice"')
-    if found := re.search(r'<svg[^>]*?height="([\d.]+)(pt)?', markup):
-        return float(found[1]) * (4 / 3 if found[2] else 1) + (220 if "<script" in markup else 40)
+    if found := _SVG.search(markup):
+        size = re.search(rb'<svg[^>]* height="([\d.]+)pt', base64.b64decode(found[1]))
+        drawn = float(size[1]) * 4 / 3 if size else 200
+        return drawn + (300 if "<script" in markup else 40)  # an explorer has a table and keys
     if markup:
         rows = len(re.findall(r"<(?:tr|p|pre|li)\b|\n", markup))
         return 40 + 24 * rows
@@ -117,24 +124,28 @@ def _as_html(hint: str) -> str:
     return "<p>" + re.sub(r"`([^`]*)`", r"<code>\1</code>", html.escape(hint)) + "</p>"
 
 
-def help_for(source: str) -> str | None:
-    """Return the hints and the solution of the exercise that a cell checks, each in a fold.
+def exercise_of(cell: dict[str, Any]) -> Exercise | None:
+    """Return the exercise that a cell checks, if it checks one."""
+    found = _CHECK.search(_source(cell)) if cell["cell_type"] == "code" else None
+    if not found:
+        return None
+    return getattr(importlib.import_module(f"autodiff_course.exercises.{found[1]}"), found[2])
+
+
+def help_for(exercise: Exercise) -> str:
+    """Return the hints and the solution of an exercise in Markdown, each in a fold.
 
     The exercise itself is asked for them, so that page and notebook say the same.
     """
-    found = _CHECK.search(source)
-    if not found:
-        return None
-    module = importlib.import_module(f"autodiff_course.exercises.{found[1]}")
-    exercise = getattr(module, found[2])
     several = len(exercise.hints) > 1
     folds = [
         _details(f"Hint {number}" if several else "Hint", _as_html(hint))
         for number, hint in enumerate(exercise.hints, 1)
     ]
     folds.append(_details("Solution", f"```python\n{exercise.solution().source.rstrip()}\n```"))
-    if found[1] in ("ex01", "ex02") and not exercise._needs:
-        anchor = f"{found[1]}-{found[2]}".replace("_", "-")
+    module = exercise.reference.__module__.rpartition(".")[2]
+    if module in ("ex01", "ex02") and not exercise._needs:
+        anchor = f"{module}-{exercise.name}".replace("_", "-")
         link = f'<a href="../live.html#{anchor}">Write and check it in the browser</a>'
         folds.insert(0, f"<p>{link}</p>\n")
     return "\n".join(folds)
@@ -214,6 +225,11 @@ class Book:
             best[end] = min(ways)
         return best[len(self.cells)][1]
 
+    @property
+    def length(self) -> int:
+        """The number of its pages."""
+        return len(self.starts)
+
     def _page_of(self, cell: int) -> int:
         return sum(start <= cell for start in self.starts) - 1
 
@@ -236,21 +252,26 @@ class Book:
         """Return the place of the heading with an anchor, if there is one."""
         return next((self.place(one) for one in self.headings if one.slug == slug), None)
 
-    @cached_property
-    def titles(self) -> list[str]:
-        """The titles of its pages."""
-        titles = [self.headings[0].text]
-        for start, end in zip(self.starts[1:], [*self.starts[2:], len(self.cells)], strict=True):
-            shown = [h for h in self.headings if start <= h.cell < end and h.level == 2]
-            opened = [h for h in self.headings if h.cell <= start and h.level == 2][-1]
-            first, last = opened.number, shown[-1].number if shown else opened.number
-            which = f"section {first}" if first == last else f"sections {first} to {last}"
-            continued = "" if opened.cell == start else ", continued"
-            titles.append(f"{titles[0]}: {which}{continued if first == last else ''}")
-        for number, title in enumerate(titles):  # three pages may continue the same section
-            if (again := titles[:number].count(title)) > 0:
-                titles[number] = f"{title} ({again + 1})"
-        return titles
+    def _opened(self, page: int) -> tuple[Heading, list[Heading]]:
+        """Return the section within which a page begins, and those that begin on it."""
+        start, end = [*self.starts, len(self.cells)][page : page + 2]
+        sections = [heading for heading in self.headings if heading.level == 2]
+        opened = [heading for heading in sections if heading.cell <= start][-1]
+        return opened, [heading for heading in sections if start <= heading.cell < end]
+
+    def title(self, page: int) -> str:
+        """Return the title of a page: that of the notebook and, after the first, a number."""
+        name = self.headings[0].text
+        return f"{name}, page {page + 1} of {self.length}" if page else name
+
+    def label(self, page: int) -> str:
+        """Return what the list of pages beside a text says of a page after the first."""
+        opened, begun = self._opened(page)
+        if not begun:
+            return f"{opened.text} (continued)"
+        last = begun[-1].number
+        numbers = last if last == opened.number else f"{opened.number}–{last}"
+        return f"{numbers}. {begun[0].text.partition('. ')[2]}"
 
     def _markdown(self, name: str, text: str) -> dict[str, Any]:
         return {"cell_type": "markdown", "id": name, "metadata": {}, "source": text}
@@ -268,7 +289,8 @@ class Book:
             if (page := self._page_of(h.cell))
             for anchor in (h.slug, make_id(h.text))
         }
-        others = "\n".join(self.file(page) for page in range(1, len(self.starts)))
+        pages = range(1, self.length)
+        others = "\n".join(f"{self.label(page)} <{self.file(page)}>" for page in pages)
         slides = f'<a href="../slides/{self.stem}.html">slides</a>'
         notebook = f'<a href="{self.stem}.ipynb" download>notebook</a>'
         return "\n".join(
@@ -307,8 +329,8 @@ class Book:
             elif words := fold(cell):
                 tags.append("hide-input")
                 settings["code_prompt_show"] = settings["code_prompt_hide"] = words
-            if folds := help_for(source):
-                made.append(self._markdown(f"{cell.get('id', index)}-help", folds))
+            if exercise := exercise_of(cell):
+                made.append(self._markdown(f"{cell.get('id', index)}-help", help_for(exercise)))
         return made
 
     def pages(self, links: Links, repository_url: str) -> list[tuple[str, bytes]]:
@@ -319,8 +341,8 @@ class Book:
             shown = (self._shown(index, links, repository_url) for index in range(start, end))
             cells = [cell for group in shown for cell in group]
             if page:
-                before = f"# {self.titles[page]}\n"
-                opened = [h for h in self.headings if h.cell <= start and h.level == 2][-1]
+                before = f"# {self.title(page)}\n"
+                opened, _ = self._opened(page)
                 if opened.cell < start:
                     before += f"\n## {opened.text} (continued)\n"
                 cells.insert(0, self._markdown("page-title", before))
