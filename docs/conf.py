@@ -25,10 +25,10 @@ extensions = [
     "myst_nb",
     "sphinx.ext.autodoc",
     "sphinx.ext.githubpages",
-    "sphinx.ext.mathjax",
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
     "course_site",
+    "formulas",
     "live_pages",
 ]
 # README.md is there to be included in the title page.
@@ -92,10 +92,4 @@ html_theme_options = {
     },
 }
 
-# MathJax comes with the site, so that no page asks another host; without its menu, which is larger
-# than the rest together and makes every formula a stop of the Tab key.
-mathjax_path = "mathjax/startup.js"
-mathjax3_config = {
-    "loader": {"load": ["core", "input/tex", "output/chtml", "a11y/assistive-mml"]},
-    "options": {"enableAssistiveMml": True},
-}
+html_math_renderer = "built"  # by formulas.py

@@ -1,10 +1,11 @@
 """Gather what the site is made of in one folder, from which Sphinx then builds it.
 
 ``python docs/gather.py FOLDER`` puts there the pages of docs/, the notebooks, README.md and the
-figures, and in its ``static`` folder the card that a link to the site shows, what pages need from
-the npm registry (MathJax; a parser of formulas, Graphviz and Python for the pages that compute),
-and the course's package for the Python in the page; ``make site`` calls it. A file that has not
-changed is not written again, so that Sphinx rebuilds little.
+figures; in its ``static`` folder the card that a link to the site shows, what pages need from the
+npm registry (MathJax's fonts; a parser of formulas, Graphviz and Python for the pages that
+compute), and the course's package for the Python in the page; and in ``extra`` the whole notebooks
+and the slides. ``make site`` calls it. A file that has not changed is not written again, so that
+Sphinx rebuilds little.
 
 The folder has the layout of the site, which is not quite that of the repository: the pages of docs/
 lie at its top; a notebook becomes several pages. What links.py and notebook_pages.py do, they do
@@ -18,6 +19,7 @@ import filecmp
 import io
 import json
 import shutil
+import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator
@@ -29,18 +31,9 @@ from notebook_pages import Book
 DOCS = Path(__file__).resolve().parent
 ROOT = DOCS.parent
 NODE_MODULES = ROOT / "build" / "web" / "node_modules"
-MATHJAX = NODE_MODULES / "mathjax" / "es5"
-# What a page with formulas loads, and what its menu for the reader may load later.
-MATHJAX_PARTS = (
-    "startup.js",
-    "core.js",
-    "input/tex.js",
-    "input/tex/extensions",
-    "output/chtml.js",
-    "output/chtml/fonts/tex.js",
-    "output/chtml/fonts/woff-v2",
-    "a11y/assistive-mml.js",
-)
+MATHJAX = NODE_MODULES / "mathjax"
+FONTS = MATHJAX / "es5" / "output" / "chtml" / "fonts" / "woff-v2"
+FORMULAS_CSS = "formulas.css"
 # What other pages load, and where it stands on the site.
 PARTS = {
     "jsep.js": "jsep/dist/iife/jsep.iife.min.js",
@@ -131,11 +124,10 @@ def _files(root: Path, repository_url: str) -> Iterator[tuple[PurePosixPath, Pat
         yield PurePosixPath(EXTRA, "notebooks", path.name), path
     for path in _found(root / "figures", "*.*"):
         yield PurePosixPath("figures", path.name), path
-    yield PurePosixPath(STATIC, "mathjax", "LICENSE"), MATHJAX.parent / "LICENSE"
-    for part in MATHJAX_PARTS:
-        whole = MATHJAX / part
-        for path in [whole] if whole.is_file() else sorted(whole.rglob("*.*")):
-            yield PurePosixPath(STATIC, "mathjax", path.relative_to(MATHJAX).as_posix()), path
+    yield PurePosixPath(STATIC, "mathjax", "LICENSE"), MATHJAX / "LICENSE"
+    for font in _found(FONTS, "*.woff"):
+        yield PurePosixPath(STATIC, "mathjax", font.name), font
+    yield PurePosixPath(STATIC, FORMULAS_CSS), formulas_css()
     for place, part in PARTS.items():
         yield PurePosixPath(STATIC, place), NODE_MODULES / part
     yield PurePosixPath(STATIC, EXPLORER), explorer_script().encode()
@@ -149,6 +141,12 @@ def _put(content: Path | bytes, target: Path) -> None:
             target.write_bytes(content)
     elif not target.exists() or not filecmp.cmp(content, target, shallow=False):
         shutil.copyfile(content, target)
+
+
+def formulas_css() -> bytes:
+    """Return the style sheet of the formulas, which the site shows without a script."""
+    command = ["node", str(DOCS / "formulas.cjs"), str(MATHJAX), "css"]
+    return subprocess.run(command, capture_output=True, check=True).stdout
 
 
 def explorer_script() -> str:
@@ -227,7 +225,7 @@ def gather(folder: Path, root: Path = ROOT) -> None:
     FileNotFoundError
         If what comes from the npm registry has not been put into build/web.
     """
-    for path in (MATHJAX / MATHJAX_PARTS[0], *(NODE_MODULES / part for part in PARTS.values())):
+    for path in (MATHJAX / "LICENSE", *(NODE_MODULES / part for part in PARTS.values())):
         if not path.is_file():
             raise FileNotFoundError(f"{path} is missing; `make site` puts it there")
     sys.path.insert(0, str(ROOT / "tools"))

@@ -9,8 +9,7 @@ function followMovedAnchor() {
 
 // A formula that is too wide for the screen scrolls by itself; with the keyboard, too. No other
 // formula is a stop of the Tab key.
-async function letFormulasScroll() {
-  await window.MathJax?.startup?.promise;
+function letFormulasScroll() {
   for (const formula of document.querySelectorAll("div.math")) {
     if (formula.scrollWidth > formula.clientWidth + 2) formula.tabIndex = 0;
     else formula.removeAttribute("tabindex");
