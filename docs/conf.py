@@ -30,6 +30,7 @@ extensions = [
     "course_site",
     "formulas",
     "live_pages",
+    "symbols",
 ]
 # README.md is there to be included in the title page.
 exclude_patterns = ["README.md", STATIC, EXTRA]

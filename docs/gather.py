@@ -57,44 +57,6 @@ STATIC = "static"
 EXTRA = "extra"
 CARD = "card.png"
 
-# What a reader may search for and no word of the glossary is: the entry that explains it.
-SYMBOLS = {
-    "∂": "local derivative",
-    "∂e/∂b": "local derivative",
-    "∂f/∂x": "local derivative",
-    "d/dx": "local derivative",
-    "∇": "gradient",
-    "∇f": "gradient",
-    "∇²": "Hessian",
-    "H": "Hessian",
-    "Hv": "Hessian-vector product",
-    "J": "Jacobian",
-    "Jv": "JVP",
-    "uᵀJ": "VJP",
-    "vᵀJ": "VJP",
-    "ε": "machine epsilon",
-    "ε²": "dual number",
-    "ẋ": "tangent",
-    "x̄": "adjoint",
-    "λ": "multiplier",
-    "κ": "condition number",
-    "σ": "singular value",
-    "A⁻¹": "pseudo-inverse",
-    "A⁺": "pseudo-inverse",
-    "H⁻¹": "Newton's method",
-    "h": "step size",
-}
-
-
-def with_symbols(glossary: str) -> str:
-    """Return the glossary with entries in the index for symbols, which the search finds."""
-    for symbol, title in SYMBOLS.items():
-        heading = f"## {title}\n"
-        if f"\n{heading}" not in glossary:
-            raise ValueError(f"the glossary has no entry {title!r}, where {symbol} is to lead")
-        glossary = glossary.replace(f"\n{heading}", f"\n{heading}\n```{{index}} ! {symbol}\n```\n")
-    return glossary
-
 
 def _found(folder: Path, pattern: str) -> list[Path]:
     """Return the files that match, without the copies that JupyterLab keeps beside them."""
@@ -112,8 +74,6 @@ def _files(root: Path, repository_url: str) -> Iterator[tuple[PurePosixPath, Pat
         text = without_badges(path.read_text(encoding="utf-8"))
         if path.suffix == ".md":
             text = links.put(text, page)
-        if page == "docs/glossary.md":
-            text = with_symbols(text)
         place = place_on_site(PurePosixPath(page))
         yield place, relinked(text, page, repository_url).encode()
     for book in books:

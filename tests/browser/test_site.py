@@ -261,15 +261,10 @@ def test_search_finds_adjoint(visitor):
 
 @pytest.mark.parametrize(
     ("symbol", "anchor"),
-    [("∂", "local-derivative"), ("∇", "gradient"), ("H⁻¹", "newtons-method"), ("κ", "condition")],
+    [("∂", "local-derivative"), ("∇", "gradient"), ("H⁻¹", "newton-s-method")],
 )
-def test_search_finds_a_symbol(visitor, pages, symbol, anchor):
-    place = found_by(visitor, symbol)[0][0]
-    path, _, target_id = place.partition("#")
-    assert path == "glossary.html"
-    text = pages[path].text
-    section = re.findall(r'<section id="([^"]+)"', text[: text.index(f'id="{target_id}"')])[-1]
-    assert section.startswith(anchor)
+def test_search_finds_a_symbol(visitor, symbol, anchor):
+    assert found_by(visitor, symbol)[0][0] == f"glossary.html#{anchor}"
 
 
 def test_a_link_to_a_section_leads_to_its_page(visitor, pages):
@@ -298,12 +293,11 @@ def test_cards_and_explorers_move_without_a_kernel(visitor):
     before = folded.count()
     card.locator("button.adq-choice").first.click()
     assert folded.count() == before - 1
-    explorer = visitor.page.locator(".ad-explorer").first
-    explorer.scroll_into_view_if_needed()
-    shown = explorer.inner_text()
-    explorer.locator("input[type=range], input[type=number]").first.press("ArrowUp")
+    picture = visitor.page.locator(".ad-explorer .picture").first
+    before = picture.inner_html()
+    visitor.page.get_by_label("a, slider").first.press("ArrowUp")
     visitor.page.wait_for_function(
-        "([one, text]) => one.innerText !== text", arg=[explorer.element_handle(), shown]
+        "([one, before]) => one.innerHTML !== before", arg=[picture.element_handle(), before]
     )
     assert visitor.faults == []
 
@@ -323,7 +317,7 @@ def test_every_section_leads_to_its_slide(site, pages):
     links = {link for name in PARTS for link in pages[name].links if "/slides/" in link}
     for link in links:
         path, _, slide = link.removeprefix("../").partition("#/")
-        assert not slide or f'<section id="{slide}"' in (site / path).read_text(encoding="utf-8")
+        assert not slide or f' id="{slide}"' in (site / path).read_text(encoding="utf-8")
     assert len(links) > 5 * len(BOOKS)
 
 
