@@ -49,7 +49,10 @@ class IndexSymbols(SphinxTransform):
         """Do so, if the document is the glossary."""
         if self.env.docname != "glossary":
             return
-        sections = {part[0].astext(): part for part in self.document.findall(nodes.section)}
+        sections = {
+            part[0].astext().replace("’", "'"): part
+            for part in self.document.findall(nodes.section)
+        }
         for symbol, title in SYMBOLS.items():
             if title not in sections:
                 raise ExtensionError(f"{symbol} is to lead to {title!r}, which no glossary has")
