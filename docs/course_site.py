@@ -183,6 +183,12 @@ def mend_source_page(app: Sphinx, pagename: str, _template: str, context: dict, 
         context["body"] = _LINK_BACK.sub(back, context["body"])
 
 
+def mend_folds(app: Sphinx, pagename: str, _template: str, context: dict, _tree: Any) -> None:
+    """Let the words of a folded cell be its name; myst-nb gives all of them another one."""
+    body = context.get("body", "")
+    context["body"] = body.replace('<summary aria-label="Toggle hidden content">', "<summary>")
+
+
 def _link_back(app: Sphinx, pagename: str, match: re.Match) -> str:
     """Return the link from a piece of source code to where it is described, if it is.
 
@@ -219,6 +225,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("autodoc-skip-member", skip_fields)
     app.connect("html-page-context", add_head)
     app.connect("html-page-context", mend_source_page)
+    app.connect("html-page-context", mend_folds)
     app.connect("html-page-context", correct_buttons, priority=900)  # after the theme
     app.connect("build-finished", drop_icons)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
