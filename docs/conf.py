@@ -10,7 +10,7 @@ ROOT = DOCS.parent
 sys.path[:0] = [str(DOCS), str(ROOT / "tools")]
 
 from address import repository  # noqa: E402  # it lies in tools/
-from gather import STATIC  # noqa: E402
+from gather import EXTRA, STATIC  # noqa: E402
 
 _settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 _repository = repository(ROOT)
@@ -25,14 +25,15 @@ extensions = [
     "myst_nb",
     "sphinx.ext.autodoc",
     "sphinx.ext.githubpages",
-    "sphinx.ext.mathjax",
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
     "course_site",
+    "formulas",
     "live_pages",
+    "symbols",
 ]
 # README.md is there to be included in the title page.
-exclude_patterns = ["README.md", STATIC]
+exclude_patterns = ["README.md", STATIC, EXTRA]
 
 # --- Pages ----------------------------------------------------------------------------------------
 
@@ -92,7 +93,4 @@ html_theme_options = {
     },
 }
 
-# MathJax comes with the site, so that no page asks another host.
-mathjax_path = "mathjax/tex-chtml.js"
-# A reader with a keyboard goes from link to link, not from formula to formula.
-mathjax3_config = {"options": {"menuOptions": {"settings": {"inTabOrder": False}}}}
+html_math_renderer = "built"  # by formulas.py

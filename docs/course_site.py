@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import json
 import re
 from functools import partial
 from pathlib import PurePosixPath
@@ -19,50 +18,14 @@ from sphinx.util.docutils import SphinxDirective
 from address import Repository, binder_url, colab_url, repository
 from autodiff_course.exercises.drills import drills_in  # noqa: E402
 from autodiff_course.exercises.framework import Exercise, exercises_in
-from gather import CARD, ROOT, STATIC, relinked
+from gather import CARD, EXTRA, ROOT, STATIC
 
-PICTURES = ("image/png", "image/jpeg")
 _LONE_STAR = re.compile(r"(?<=[ (])\*(?=\w)(?!\w[^*]*\*)")
 _LINK_BACK = re.compile(
     r'(?P<before><div class="viewcode-block" id="(?P<name>[^"]+)">\s*)'
     r'<a class="viewcode-back" href="[^"]*">\[docs\]</a>'
 )
 LONGEST_DESCRIPTION = 300  # characters; who shows descriptions cuts longer ones anyway
-
-
-# --- Notebooks ------------------------------------------------------------------------------------
-
-
-def _alt_text(cell: dict[str, Any]) -> str | None:
-    """Return the text that stands for the picture in a cell's outputs."""
-    for output in cell.get("outputs", []):
-        for mime in PICTURES:
-            alt = output.get("metadata", {}).get(mime, {}).get("alt")
-            if alt:
-                return alt
-    return None
-
-
-def prepare_notebook(app: Sphinx, docname: str, source: list[str]) -> None:
-    """Give the pictures of a notebook their alt texts, and its links the layout of the site.
-
-    Source that JupyterLab hides is left out.
-
-    The text of a picture stands in the metadata of its output, where myst-nb does not look.
-    """
-    if not docname.startswith("notebooks/"):
-        return
-    notebook = json.loads(source[0])
-    url = repository(ROOT).url
-    for cell in notebook["cells"]:
-        if cell["cell_type"] == "markdown":
-            text = "".join(cell["source"])
-            cell["source"] = relinked(text, f"{docname}.ipynb", url)
-        elif alt := _alt_text(cell):
-            cell["metadata"]["mystnb"] = {"image": {"alt": alt}}
-        if cell["metadata"].get("jupyter", {}).get("source_hidden"):
-            cell["metadata"].setdefault("tags", []).append("remove-input")
-    source[0] = json.dumps(notebook)
 
 
 # --- Docstrings -----------------------------------------------------------------------------------
@@ -180,15 +143,21 @@ def add_head(app: Sphinx, pagename: str, _template: str, context: dict, doctree:
 LEADS_OUT = {"launch-buttons", "source-buttons", "source-repository-button"}
 
 
+def _notebook(pagename: str) -> str:
+    """Return the file of the notebook that a page is a part of."""
+    return re.sub(r"-\d+$", "", PurePosixPath(pagename).name) + ".ipynb"
+
+
 def _correct(button: dict[str, Any], pagename: str, repo: Repository) -> None:
     """Make a button above a notebook lead to where the notebook lies, which is not in docs/."""
-    name = PurePosixPath(pagename).name + ".ipynb"
+    name = _notebook(pagename)
     if button.get("text") == "Binder":
         button["url"] = binder_url(repo, name)
     elif button.get("text") == "Colab":
         button["url"] = colab_url(repo, name)
     elif "url" in button:
-        button["url"] = button["url"].replace("/docs/notebooks/", "/notebooks/")
+        place = PurePosixPath(button["url"])
+        button["url"] = button["url"].replace(f"/docs/notebooks/{place.name}", f"/notebooks/{name}")
 
 
 def correct_buttons(app: Sphinx, pagename: str, _template: str, context: dict, _tree: Any) -> None:
@@ -214,6 +183,12 @@ def mend_source_page(app: Sphinx, pagename: str, _template: str, context: dict, 
         context["body"] = _LINK_BACK.sub(back, context["body"])
 
 
+def mend_folds(app: Sphinx, pagename: str, _template: str, context: dict, _tree: Any) -> None:
+    """Let the words of a folded cell be its name; myst-nb gives all of them another one."""
+    body = context.get("body", "")
+    context["body"] = body.replace('<summary aria-label="Toggle hidden content">', "<summary>")
+
+
 def _link_back(app: Sphinx, pagename: str, match: re.Match) -> str:
     """Return the link from a piece of source code to where it is described, if it is.
 
@@ -230,18 +205,27 @@ def _link_back(app: Sphinx, pagename: str, match: re.Match) -> str:
 
 
 def add_static_files(app: Sphinx, config: Any) -> None:
-    """Take MathJax and the card, which docs/gather.py has put beside the sources."""
+    """Take what docs/gather.py has put beside the sources, MathJax and the slides among it."""
     config.html_static_path.append(str(app.srcdir / STATIC))
+    config.html_extra_path.append(str(app.srcdir / EXTRA))
+
+
+def drop_icons(app: Sphinx, error: Exception | None) -> None:
+    """Empty the theme's 1.5 MB of icons as a script: its style sheet has them as a font, too."""
+    script = app.outdir / "_static" / "scripts" / "fontawesome.js"
+    if error is None and script.exists():
+        script.write_text("", encoding="utf-8")
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Tell Sphinx when to call the functions of this module."""
     app.add_directive("exercises", Exercises)
     app.connect("config-inited", add_static_files)
-    app.connect("source-read", prepare_notebook)
     app.connect("autodoc-process-docstring", escape_stars, priority=100)  # before napoleon
     app.connect("autodoc-skip-member", skip_fields)
     app.connect("html-page-context", add_head)
     app.connect("html-page-context", mend_source_page)
+    app.connect("html-page-context", mend_folds)
     app.connect("html-page-context", correct_buttons, priority=900)  # after the theme
+    app.connect("build-finished", drop_icons)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,13 +1,15 @@
 """Gather what the site is made of in one folder, from which Sphinx then builds it.
 
 ``python docs/gather.py FOLDER`` puts there the pages of docs/, the notebooks, README.md and the
-figures, and in its ``static`` folder the card that a link to the site shows, what pages need from
-the npm registry (MathJax; a parser of formulas, Graphviz and Python for the pages that compute),
-and the course's package for the Python in the page; ``make site`` calls it. A file that has not
-changed is not written again, so that Sphinx rebuilds little.
+figures; in its ``static`` folder the card that a link to the site shows, what pages need from the
+npm registry (MathJax's fonts; a parser of formulas, Graphviz and Python for the pages that
+compute), and the course's package for the Python in the page; and in ``extra`` the whole notebooks
+and the slides. ``make site`` calls it. A file that has not changed is not written again, so that
+Sphinx rebuilds little.
 
 The folder has the layout of the site, which is not quite that of the repository: the pages of docs/
-lie at its top. `relinked` takes care of the links.
+lie at its top; a notebook becomes several pages. What links.py and notebook_pages.py do, they do
+here.
 """
 
 from __future__ import annotations
@@ -16,27 +18,22 @@ import argparse
 import filecmp
 import io
 import json
-import posixpath
-import re
 import shutil
+import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
+from links import Links, place_on_site, relinked, without_badges
+from notebook_pages import Book
+
 DOCS = Path(__file__).resolve().parent
 ROOT = DOCS.parent
 NODE_MODULES = ROOT / "build" / "web" / "node_modules"
-MATHJAX = NODE_MODULES / "mathjax" / "es5"
-# What a page with formulas loads, and what its menu for the reader may load later.
-MATHJAX_PARTS = (
-    "tex-chtml.js",
-    "a11y",
-    "input/tex/extensions",
-    "output/chtml/fonts/woff-v2",
-    "sre/mathmaps/base.json",
-    "sre/mathmaps/en.json",
-)
+MATHJAX = NODE_MODULES / "mathjax"
+FONTS = MATHJAX / "es5" / "output" / "chtml" / "fonts" / "woff-v2"
+FORMULAS_CSS = "formulas.css"
 # What other pages load, and where it stands on the site.
 PARTS = {
     "jsep.js": "jsep/dist/iife/jsep.iife.min.js",
@@ -56,45 +53,9 @@ EXPLORER_NAMES = (
     "pythonRepr replay shortText start style"
 )
 STATIC = "static"
+# What goes to the top of the site as it is: whole notebooks, and the slides.
+EXTRA = "extra"
 CARD = "card.png"
-
-# The target of a link or a picture in Markdown, where it is neither an address nor an anchor.
-_RELATIVE_TARGET = re.compile(r"(?<=\]\()(?![a-z]+:|#)([^)#\s]+)")
-# A badge in a link: its picture lies on another host, which no page of the site may ask.
-_BADGE = re.compile(r"\[!\[([^\]]*)\]\(https?:[^)]*\)\]")
-
-
-def place_on_site(path: PurePosixPath) -> PurePosixPath:
-    """Return where a file of the repository stands on the site."""
-    return path.relative_to("docs") if path.is_relative_to("docs") else path
-
-
-def relinked(text: str, page: str, repository_url: str) -> str:
-    """Return a Markdown text whose relative links suit the layout of the site.
-
-    Parameters
-    ----------
-    text : str
-        The text.
-    page : str
-        The path of the file that it comes from, relative to the repository.
-    repository_url : str
-        The address of the repository, which has the files that the site has not.
-    """
-    folder = PurePosixPath(page).parent
-
-    def moved(match: re.Match) -> str:
-        target = PurePosixPath(posixpath.normpath(folder / match[1]))
-        if target.parts[0] not in ("docs", "figures", "notebooks"):
-            return f"{repository_url}/blob/main/{target}"
-        return posixpath.relpath(place_on_site(target), place_on_site(PurePosixPath(page)).parent)
-
-    return _RELATIVE_TARGET.sub(moved, text)
-
-
-def without_badges(text: str) -> str:
-    """Return a Markdown text in which a badge is replaced by the text that it stands for."""
-    return _BADGE.sub(r"[\1]", text)
 
 
 def _found(folder: Path, pattern: str) -> list[Path]:
@@ -105,20 +66,28 @@ def _found(folder: Path, pattern: str) -> list[Path]:
 
 def _files(root: Path, repository_url: str) -> Iterator[tuple[PurePosixPath, Path | bytes]]:
     """Yield the place on the site of every file, and the file or what is to stand there."""
+    books = [Book(path) for path in _found(root / "notebooks", "*.ipynb")]
+    links = Links(books)
     pages = [path for kind in ("md", "rst") for path in _found(root / "docs", f"**/*.{kind}")]
     for path in [*pages, root / "README.md"]:
         page = path.relative_to(root).as_posix()
         text = without_badges(path.read_text(encoding="utf-8"))
+        if path.suffix == ".md":
+            text = links.put(text, page)
         place = place_on_site(PurePosixPath(page))
         yield place, relinked(text, page, repository_url).encode()
-    for folder in ("notebooks", "figures"):
-        for path in _found(root / folder, "*.*"):
-            yield PurePosixPath(folder, path.name), path
-    yield PurePosixPath(STATIC, "mathjax", "LICENSE"), MATHJAX.parent / "LICENSE"
-    for part in MATHJAX_PARTS:
-        whole = MATHJAX / part
-        for path in [whole] if whole.is_file() else sorted(whole.rglob("*.*")):
-            yield PurePosixPath(STATIC, "mathjax", path.relative_to(MATHJAX).as_posix()), path
+    for book in books:
+        for name, content in book.pages(links, repository_url):
+            yield PurePosixPath("notebooks", name), content
+    for path in _found(root / "notebooks", "*.*"):
+        # The whole notebook, to be downloaded; and what lies beside it.
+        yield PurePosixPath(EXTRA, "notebooks", path.name), path
+    for path in _found(root / "figures", "*.*"):
+        yield PurePosixPath("figures", path.name), path
+    yield PurePosixPath(STATIC, "mathjax", "LICENSE"), MATHJAX / "LICENSE"
+    for font in _found(FONTS, "*.woff"):
+        yield PurePosixPath(STATIC, "mathjax", font.name), font
+    yield PurePosixPath(STATIC, FORMULAS_CSS), formulas_css()
     for place, part in PARTS.items():
         yield PurePosixPath(STATIC, place), NODE_MODULES / part
     yield PurePosixPath(STATIC, EXPLORER), explorer_script().encode()
@@ -132,6 +101,12 @@ def _put(content: Path | bytes, target: Path) -> None:
             target.write_bytes(content)
     elif not target.exists() or not filecmp.cmp(content, target, shallow=False):
         shutil.copyfile(content, target)
+
+
+def formulas_css() -> bytes:
+    """Return the style sheet of the formulas, which the site shows without a script."""
+    command = ["node", str(DOCS / "formulas.cjs"), str(MATHJAX), "css"]
+    return subprocess.run(command, capture_output=True, check=True).stdout
 
 
 def explorer_script() -> str:
@@ -210,7 +185,7 @@ def gather(folder: Path, root: Path = ROOT) -> None:
     FileNotFoundError
         If what comes from the npm registry has not been put into build/web.
     """
-    for path in (MATHJAX / MATHJAX_PARTS[0], *(NODE_MODULES / part for part in PARTS.values())):
+    for path in (MATHJAX / "LICENSE", *(NODE_MODULES / part for part in PARTS.values())):
         if not path.is_file():
             raise FileNotFoundError(f"{path} is missing; `make site` puts it there")
     sys.path.insert(0, str(ROOT / "tools"))
@@ -222,12 +197,30 @@ def gather(folder: Path, root: Path = ROOT) -> None:
     newest = max(path.stat().st_mtime for path in (picture, Path(__file__)))
     if not (folder / place).exists() or (folder / place).stat().st_mtime < newest:
         files[place] = card(picture)
+    decks = folder / EXTRA / "slides"
     wanted = {folder / path for path in files} | {folder / place}
     for path in folder.rglob("*"):
-        if path.is_file() and path not in wanted:
+        if path.is_file() and path not in wanted and decks not in path.parents:
             path.unlink()
     for path, content in files.items():
         _put(content, folder / path)
+    _make_decks(_found(root / "notebooks", "*.ipynb"), decks)
+
+
+def _make_decks(notebooks: list[Path], folder: Path) -> None:
+    """Make the slides of the notebooks, where they are older than these or than their maker."""
+    import slides
+
+    makers = [*(ROOT / "tools").glob("slide*.py"), *slides.TEMPLATE.glob("*")]
+    latest = max(path.stat().st_mtime for path in makers)
+
+    def is_old(notebook: Path) -> bool:
+        deck = folder / f"{notebook.stem}.html"
+        made = deck.stat().st_mtime if deck.exists() else 0.0
+        return made < max(latest, notebook.stat().st_mtime)
+
+    if stale := [notebook for notebook in notebooks if is_old(notebook)]:
+        slides.make_decks(stale, folder, NODE_MODULES)
 
 
 def main() -> None:

@@ -1,9 +1,53 @@
-// A formula that is too wide for the screen scrolls by itself; with the keyboard, too.
-async function letFormulasScroll() {
-  await window.MathJax?.startup?.promise;
-  for (const formula of document.querySelectorAll("mjx-container")) {
-    formula.tabIndex = formula.scrollWidth > formula.clientWidth ? 0 : -1;
+"use strict";
+
+// A link to a section from the time when a notebook was one page leads to the section's page.
+function followMovedAnchor() {
+  const places = document.getElementById("moved");
+  const place = places && JSON.parse(places.textContent)[decodeURIComponent(location.hash.slice(1))];
+  if (place) location.replace(place);
+}
+
+// A formula that is too wide for the screen scrolls by itself; with the keyboard, too. No other
+// formula is a stop of the Tab key.
+function letFormulasScroll() {
+  for (const formula of document.querySelectorAll("div.math")) {
+    if (formula.scrollWidth > formula.clientWidth + 2) formula.tabIndex = 0;
+    else formula.removeAttribute("tabindex");
   }
 }
+
+// The code of a block; of a session with the prompts >>>, only what was typed.
+function codeOf(block) {
+  const text = block.querySelector("pre").textContent.trimEnd();
+  if (!text.startsWith(">>> ")) return text;
+  const typed = text.split("\n").filter((line) => /^(>>>|\.\.\.)( |$)/.test(line));
+  return typed.map((line) => line.slice(4)).join("\n");
+}
+
+function addCopyButtons() {
+  if (!navigator.clipboard) return;
+  for (const block of document.querySelectorAll("article div.highlight")) {
+    if (block.closest(".cell_output")) continue;
+    const button = document.createElement("button");
+    const say = (text) => (button.textContent = text);
+    Object.assign(button, { type: "button", className: "copy", textContent: "Copy" });
+    button.addEventListener("click", async () => {
+      const done = await navigator.clipboard.writeText(codeOf(block)).then(
+        () => true,
+        () => false,
+      );
+      say(done ? "Copied" : "Not copied");
+      button.classList.add("is-done");
+      setTimeout(() => {
+        say("Copy");
+        button.classList.remove("is-done");
+      }, 2000);
+    });
+    block.append(button);
+  }
+}
+
+document.addEventListener("DOMContentLoaded", followMovedAnchor);
 document.addEventListener("DOMContentLoaded", letFormulasScroll);
+document.addEventListener("DOMContentLoaded", addCopyButtons);
 window.addEventListener("resize", letFormulasScroll);

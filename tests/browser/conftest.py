@@ -281,12 +281,11 @@ class Visitor:
             self.faults.append(f"request to another host: {request.url}")
 
     def open(self, name, size=WIDE, theme="light"):
-        """Open a page and wait until its formulas are set."""
+        """Open a page."""
         self.faults = []
         self.page.set_viewport_size(size)
         self.page.emulate_media(color_scheme=theme)
         self.page.goto(f"{self.address}/{name}")
-        self.page.evaluate("window.MathJax?.startup?.promise.then(() => 0)")
 
     def violations(self, *rules, code=False):
         """What axe finds that keeps people out, by all of its rules or by some.

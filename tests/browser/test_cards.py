@@ -3,7 +3,6 @@
 import functools
 import json
 import re
-import shutil
 import subprocess
 import sys
 
@@ -204,10 +203,14 @@ def test_a_deck(notebook, opened, web, tmp_path):
 
 
 def test_a_page_of_the_site(notebook, opened, tmp_path):
-    pytest.importorskip("sphinx", reason="the site needs what requirements-dev.txt pins")
-    (tmp_path / "source" / "notebooks").mkdir(parents=True)
-    (tmp_path / "source" / "static").mkdir()
-    shutil.copy(notebook, tmp_path / "source" / "notebooks")
+    reason = "the site needs what requirements-dev.txt pins"
+    pages = pytest.importorskip("notebook_pages", reason=reason)
+    links = pytest.importorskip("links", reason=reason)
+    for folder in ("notebooks", "static", "extra"):
+        (tmp_path / "source" / folder).mkdir(parents=True)
+    book = pages.Book(notebook)
+    for name, content in book.pages(links.Links([book]), repository_url=""):
+        (tmp_path / "source" / "notebooks" / name).write_bytes(content)
     (tmp_path / "source" / "index.md").write_text(
         "# Start\n\n```{toctree}\nnotebooks/two_cards\n```\n"
     )

@@ -5,7 +5,7 @@ import html.parser
 import importlib
 import posixpath
 import re
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 import pytest
 from PIL import Image
@@ -15,9 +15,15 @@ from notebooks import ROOT, course_notebooks
 
 from .conftest import NARROW
 
+Links = pytest.importorskip("links").Links
+notebook_pages = pytest.importorskip("notebook_pages", reason="the site needs Sphinx and MyST")
+
 PACKAGE = ROOT / "src" / "autodiff_course"
 REPOSITORY = repository()
-NOTEBOOKS = [f"notebooks/{path.stem}.html" for path in course_notebooks()]
+BOOKS = [notebook_pages.Book(path) for path in course_notebooks()]
+NOTEBOOKS = [f"notebooks/{book.stem}.html" for book in BOOKS]
+PARTS = [f"notebooks/{book.file(page)}.html" for book in BOOKS for page in range(book.length)]
+SCREEN = {"width": 1280, "height": 800}
 WRITTEN = [
     path.relative_to(ROOT / "docs").with_suffix(".html").as_posix()
     for kind in ("*.md", "*.rst")
@@ -26,7 +32,7 @@ WRITTEN = [
 MADE = ["404.html", "genindex.html", "py-modindex.html", "search.html", "_modules/index.html"]
 # The other pages of source code differ from this one in nothing but the code.
 SOURCE = "_modules/autodiff_course/graph.html"
-PAGES = [*WRITTEN, *NOTEBOOKS, *MADE, SOURCE]
+PAGES = [*WRITTEN, *PARTS, *MADE, SOURCE]
 # One page of each kind: what is beside the text of a page, and its colours, are always the same.
 KINDS = ["index.html", "glossary.html", "api/graph.html", NOTEBOOKS[0], "search.html", SOURCE]
 DARK = ["glossary.html", "api/graph.html", NOTEBOOKS[1], SOURCE]
@@ -64,7 +70,8 @@ class Page(html.parser.HTMLParser):
 def pages(site):
     """Every page of the site, by its place."""
     found = {path.relative_to(site).as_posix(): path for path in sorted(site.rglob("*.html"))}
-    return {name: Page(path) for name, path in found.items() if not name.startswith("_static/")}
+    own = (name for name in found if not name.startswith(("_static/", "slides/")))
+    return {name: Page(found[name]) for name in own}
 
 
 def target(name, link):
@@ -193,8 +200,23 @@ def test_a_page_is_sound_and_fits_a_telephone(visitor, name):
     formulas = visitor.page.locator(".math").count()
     assert visitor.page.locator(".math mjx-container").count() == formulas
     assert visitor.page.locator("mjx-merror").count() == 0
+    assert not visitor.page.evaluate(TOO_WIDE)
+    if name in PARTS:
+        visitor.page.set_viewport_size(SCREEN)
+        assert (
+            visitor.page.evaluate("document.documentElement.scrollHeight") < 10.5 * SCREEN["height"]
+        )
+        assert not visitor.page.evaluate(TOO_WIDE)
+        assert visitor.page.locator(".math[tabindex], .math [tabindex='0']").count() == 0
+        visitor.page.set_viewport_size(NARROW)
     assert visitor.violations() == []
     assert visitor.faults == []
+
+
+# The lines of code that can be seen only by scrolling sideways.
+TOO_WIDE = """() => [...document.querySelectorAll("article .highlight pre")]
+    .filter((code) => !code.closest(".cell_output") && code.scrollWidth > code.clientWidth + 1)
+    .map((code) => code.textContent.slice(0, 80))"""
 
 
 @pytest.mark.parametrize("name", [*KINDS, *COMPUTING])
@@ -219,15 +241,99 @@ def test_buttons_have_names(visitor):
         assert visitor.page.get_by_role("button", name=name).count() == 1
 
 
-def test_search_finds_adjoint(visitor):
-    visitor.open("search.html?q=adjoint")
-    results = visitor.page.locator("#search-results li a")
+def found_by(visitor, query):
+    """The results of a search, each as its place and its words."""
+    visitor.open(f"search.html?q={quote(query)}")
+    results = visitor.page.locator("#search-results li")
     results.first.wait_for(timeout=20_000)
-    visitor.page.wait_for_function("document.querySelectorAll('#search-results li').length > 5")
-    found = " ".join(results.all_inner_texts())
+    # The summaries of many results come one after the other.
+    visitor.page.wait_for_function("document.querySelector('.search-summary').textContent")
+    assert visitor.faults == []
+    links = results.locator("a")
+    return links.evaluate_all("all => all.map((a) => [a.getAttribute('href'), a.textContent])")
+
+
+def test_search_finds_adjoint(visitor):
+    found = " ".join(words for _, words in found_by(visitor, "adjoint"))
     assert "Forward and reverse mode" in found
     assert "Glossary" in found
+
+
+@pytest.mark.parametrize(
+    ("symbol", "anchor"),
+    [("∂", "local-derivative"), ("∇", "gradient"), ("H⁻¹", "newton-s-method")],
+)
+def test_search_finds_a_symbol(visitor, symbol, anchor):
+    assert found_by(visitor, symbol)[0][0] == f"glossary.html#{anchor}"
+
+
+def test_a_link_to_a_section_leads_to_its_page(visitor, pages):
+    book = BOOKS[0]
+    last = [heading for heading in book.headings if heading.level == 2][-1]
+    visitor.page.goto(f"{visitor.address}/{NOTEBOOKS[0]}#{last.slug}")
+    visitor.page.wait_for_url(f"**/{book.file(book.length - 1)}.html#*")
+    assert visitor.page.url.rpartition("#")[2] in pages[PARTS[book.length - 1]].ids
+
+
+def test_code_can_be_copied(visitor):
+    visitor.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    visitor.open(PARTS[0])
+    code = visitor.page.locator(".cell_input .highlight:visible").first
+    code.hover()
+    code.get_by_role("button", name="Copy").click()
+    code.get_by_role("button", name="Copied").wait_for()
+    shown = code.locator("pre").inner_text()
+    assert visitor.page.evaluate("navigator.clipboard.readText()") == shown.rstrip()
+
+
+def test_cards_and_explorers_move_without_a_kernel(visitor):
+    visitor.open(NOTEBOOKS[0])
+    card = visitor.page.locator(".adq").first
+    folded = visitor.page.locator("[data-adq-folded]")
+    before = folded.count()
+    card.locator("button.adq-choice").first.click()
+    assert folded.count() == before - 1
+    picture = visitor.page.locator(".ad-explorer .picture").first
+    before = picture.inner_html()
+    visitor.page.get_by_label("a, slider").first.press("ArrowUp")
+    visitor.page.wait_for_function(
+        "([one, before]) => one.innerHTML !== before", arg=[picture.element_handle(), before]
+    )
     assert visitor.faults == []
+
+
+def test_hints_and_solutions_are_folded_below_every_exercise(pages):
+    for book in BOOKS:
+        names = [f"notebooks/{book.file(page)}.html" for page in range(book.length)]
+        text = "".join(pages[name].text for name in names)
+        checks = [found for cell in book.cells if (found := notebook_pages.exercise_of(cell))]
+        hints = sum(len(exercise.hints) for exercise in checks)
+        assert checks, book.stem
+        assert text.count("<summary>Solution</summary>") == len(checks)
+        assert text.count('<details class="fold">') == len(checks) + hints
+
+
+def test_every_section_leads_to_its_slide(site, pages):
+    links = {link for name in PARTS for link in pages[name].links if "/slides/" in link}
+    for link in links:
+        path, _, slide = link.removeprefix("../").partition("#/")
+        assert not slide or f' id="{slide}"' in (site / path).read_text(encoding="utf-8")
+    assert len(links) > 5 * len(BOOKS)
+
+
+def test_pages_are_light(site):
+    heavy = {path: size for path in site.rglob("*.html") if (size := path.stat().st_size) > 500_000}
+    assert not [path for path in heavy if "slides" not in path.parts]
+
+
+def test_words_become_links_and_code_does_not():
+    links = Links(BOOKS)
+    text = "In notebook 02, `notebook 02`, [notebook 02](x), section 3; notebooks 01 to 03."
+    second, third = (f"{book.stem}.ipynb" for book in BOOKS[1:3])
+    assert links.put(text, f"notebooks/{BOOKS[0].stem}.ipynb", BOOKS[0]) == (
+        f"In [notebook 02]({second}), `notebook 02`, [notebook 02](x), "
+        f"[section 3]({BOOKS[0].section('3')}); notebooks 01 to [03]({third})."
+    )
 
 
 @pytest.mark.parametrize("folder", ["", f"/{REPOSITORY.name}"])
