@@ -178,8 +178,7 @@ def _prepare(
     else:
         pattern = as_pattern(pattern, shape=shape)
     coloring = color_both_sides(pattern, direction)
-    values = Layout([torch.empty(form.shape, dtype=form.dtype, device=form.device)])
-    prepared = PreparedJacobian(problem, first, pattern, coloring, values, output, compile)
+    prepared = PreparedJacobian(problem, first, pattern, coloring, output, compile)
     prepared._record_sides(x)
     return prepared
 
@@ -205,16 +204,16 @@ class PreparedJacobian(Prepared):
         recorded: Recorded,
         pattern: sp.csr_array,
         coloring: JacobianColoring,
-        values: Layout,
         output: str,
         compile: bool = False,
     ):
         super().__init__(problem, recorded, Matrix(pattern, output))
         self.pattern, self.coloring, self.products = pattern, coloring, coloring.count
-        self.m = values.n
-        self._values, self._compile = values, compile
+        (form,) = (node.form for node in recorded.first.outputs)
+        self._values = Layout([torch.empty(form.shape, dtype=form.dtype, device=form.device)])
+        self.m, self._compile = self._values.n, compile
         self._recorded_sides: dict[str, Products] = {}
-        self._sides: list[Products] = []
+        self._sides = []
         self._recover = Lookup(_places(pattern, coloring), problem.variables.device)
 
     def __repr__(self) -> str:
@@ -315,19 +314,22 @@ class PreparedJacobian(Prepared):
     def _side(self, kind: str, x: Any) -> Products:
         """Return the products with sums of columns or of rows, recorded when first needed."""
         if kind not in self._recorded_sides:
-            problem, coloring = self._problem, self.coloring
-            ends = (problem.variables, self._values)
-            function, colors, count = problem.forward, coloring.columns, coloring.column_count
-            if kind == "reverse":
-                ends = ends[::-1]
-                function, colors, count = problem.reverse, coloring.rows, coloring.row_count
-            ones = [torch.ones(shape, **ends[0].like) for shape in ends[0].shapes]
+            problem = self._problem
+            domain = problem.variables if kind == "forward" else self._values
+            ones = [torch.ones(shape, **domain.like) for shape in domain.shapes]
             leaves, tensors = problem.variables.leaves(x), problem.arguments.tensors()
-            recorded = record_product(problem, function, leaves, tensors, ones)
-            self._recorded_sides[kind] = Products(
-                problem, recorded, *ends, colors, count, self._compile
-            )
+            function = getattr(problem, kind)
+            self._add_side(kind, record_product(problem, function, leaves, tensors, ones))
         return self._recorded_sides[kind]
+
+    def _add_side(self, kind: str, recorded: Recorded) -> Products:
+        ends, coloring = (self._problem.variables, self._values), self.coloring
+        colors, count = coloring.columns, coloring.column_count
+        if kind == "reverse":
+            ends, colors, count = ends[::-1], coloring.rows, coloring.row_count
+        side = Products(self._problem, recorded, *ends, colors, count, self._compile)
+        self._recorded_sides[kind] = side
+        return side
 
 
 def _places(pattern: sp.csr_array, coloring: JacobianColoring) -> np.ndarray:

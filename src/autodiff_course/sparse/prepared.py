@@ -14,6 +14,7 @@ from torch import Tensor
 from .checking import check_derivative
 from .derivatives import Function, Recorded
 from .matrix import Matrix
+from .products import Products
 from .program import compile_recording, merged
 from .torch_internals import ordinary_mode
 from .variables import is_numpy
@@ -38,6 +39,9 @@ class Prepared:
         Of what it gives without a direction.
     matrix : Matrix
     """
+
+    #: The products of which the matrix is read: with columns, with rows or of both kinds.
+    _sides: list[Products]
 
     def __init__(self, problem: Function, recorded: Recorded, matrix: Matrix):
         self._problem, self._recorded, self._matrix = problem, recorded, matrix

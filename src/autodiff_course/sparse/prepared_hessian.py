@@ -59,8 +59,12 @@ class PreparedHessian(Prepared):
         self.triangle = triangle
         variables = problem.variables
         colors, count = coloring.colors, coloring.count
-        self._products = Products(problem, recorded, variables, variables, colors, count, compile)
+        self._sides = [Products(problem, recorded, variables, variables, colors, count, compile)]
         self._recover = hessian_recovery(pattern, coloring, wanted, variables.device)
+
+    @property
+    def _products(self) -> Products:
+        return self._sides[0]
 
     def __repr__(self) -> str:
         c = self.coloring
