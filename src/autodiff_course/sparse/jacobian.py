@@ -302,7 +302,7 @@ class PreparedJacobian(Prepared):
             found = side.product(side.residuals(x, args), direction)
         return found.cpu().numpy() if isinstance(vector, np.ndarray) else found
 
-    def _entries(self, x: Any, args: tuple | None) -> Tensor:
+    def _compute_entries(self, x: Any, args: tuple | None) -> Tensor:
         parts = [side.compress(x, args) for side in self._sides]
         return self._recover(parts).to(self._problem.variables.dtype)
 

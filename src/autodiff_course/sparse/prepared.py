@@ -46,6 +46,7 @@ class Prepared:
     def __init__(self, problem: Function, recorded: Recorded, matrix: Matrix):
         self._problem, self._recorded, self._matrix = problem, recorded, matrix
         self.output = matrix.output
+        self._constant: Tensor | None = None
         self.n = problem.variables.n
 
     def __call__(self, x: Any, args: tuple | None = None) -> sp.csr_array | Tensor | np.ndarray:
@@ -113,7 +114,15 @@ class Prepared:
                 check_derivative(self._problem, lambda x: self._full(x, args), x, args)
 
     def _entries(self, x: Any, args: tuple | None) -> Tensor:
-        """Compute the entries of the matrix."""
+        """Compute the entries of the matrix; those of a constant one only once."""
+        if not all(side.is_constant for side in self._sides):
+            return self._compute_entries(x, args)
+        self._problem.inputs(x, args)  # is x of the right form?
+        if self._constant is None:
+            self._constant = self._compute_entries(x, args)
+        return self._constant.clone()
+
+    def _compute_entries(self, x: Any, args: tuple | None) -> Tensor:
         raise NotImplementedError
 
     def _full(self, x: Any, args: tuple | None) -> sp.csr_array:

@@ -183,7 +183,7 @@ class PreparedHessian(Prepared):
     def _gradient_program(self):
         return self._program(merged(self._recorded.first, self._recorded.aux))
 
-    def _entries(self, x: Any, args: tuple | None) -> Tensor:
+    def _compute_entries(self, x: Any, args: tuple | None) -> Tensor:
         return self._recover([self._products.compress(x, args)])
 
     def _full(self, x: Any, args: tuple | None) -> sp.csr_array:

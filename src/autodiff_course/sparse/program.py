@@ -65,7 +65,10 @@ def merged(first: Recording, second: Recording) -> Recording:
 
 
 def batched(
-    tangent: Recording, residuals: Sequence[Tensor], directions: Sequence[Tensor]
+    tangent: Recording,
+    residuals: Sequence[Tensor],
+    directions: Sequence[Tensor],
+    fixed: bool = False,
 ) -> Recording:
     """Record the tangent part anew, for several directions at once.
 
@@ -77,10 +80,16 @@ def batched(
         What its first inputs were for some x.
     directions : sequence of Tensor
         For each tensor of x, one of shape (width, ...).
+    fixed : bool
+        Whether these directions are part of the recording, and no inputs of it. Then what depends
+        on nothing else is computed now.
     """
     axes = (None,) * len(residuals) + (0,) * len(directions)
+    several = torch.func.vmap(tangent, in_dims=axes)
     with quiet_vmap():
-        return optimise(record(torch.func.vmap(tangent, in_dims=axes), [*residuals, *directions]))
+        if fixed:
+            return optimise(record(lambda *given: several(*given, *directions), residuals))
+        return optimise(record(several, [*residuals, *directions]))
 
 
 # --- A Python function ----------------------------------------------------------------------------
