@@ -96,6 +96,18 @@ class ConstrainedProblem:
     lagrangian : PreparedHessian
         Of σ f + λᵀ c, with arguments (σ, λ, further arguments).
     constraint_jacobian : PreparedJacobian
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from autodiff_course.sparse import prepare_constrained
+    >>> x = np.array([1.0, 2.0, 3.0])
+    >>> problem = prepare_constrained(lambda x: (x**2).sum(), lambda x: x[1:] * x[:-1], x)
+    >>> problem.objective(x), problem.gradient(x), problem.constraints(x)
+    (14.0, array([2., 4., 6.]), array([2., 6.]))
+    >>> rows, columns = problem.jacobianstructure()
+    >>> list(zip(rows.tolist(), columns.tolist(), problem.jacobian(x).tolist()))
+    [(0, 0, 2.0), (0, 1, 1.0), (1, 1, 3.0), (1, 2, 2.0)]
     """
 
     def __init__(self, lagrangian: PreparedHessian, jacobian: PreparedJacobian, args: tuple):

@@ -261,11 +261,31 @@ class PreparedJacobian(Prepared):
         return self._multiply("forward", x, vector, args)
 
     def transposed_product(self, x: Any, vector: Any, args: tuple | None = None) -> Any:
-        """Return the transposed Jacobian at x times a vector of shape (m,), by reverse mode."""
+        """Return the transposed Jacobian at x times a vector of shape (m,), by reverse mode.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from autodiff_course.sparse import prepare_jacobian
+        >>> x = torch.tensor([1.0, 2.0])
+        >>> jacobian = prepare_jacobian(lambda x: x[:1] * x[1:], x)
+        >>> jacobian.transposed_product(x, torch.tensor([10.0]))
+        tensor([20., 10.])
+        """
         return self._multiply("reverse", x, vector, args)
 
     def operator(self, x: Any, args: tuple | None = None) -> LinearOperator:
-        """Return the Jacobian at x as a linear operator for SciPy: products both ways."""
+        """Return the Jacobian at x as a linear operator for SciPy: products both ways.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from autodiff_course.sparse import prepare_jacobian
+        >>> x = np.array([1.0, 2.0])
+        >>> operator = prepare_jacobian(lambda x: x[:1] * x[1:], x).operator(x)
+        >>> operator @ np.array([1.0, 10.0]), operator.T @ np.array([1.0])
+        (array([12.]), array([2., 1.]))
+        """
         x = self._problem.variables.tree([t.clone() for t in self._problem.variables.leaves(x)])
         return self._operator(
             x,

@@ -120,6 +120,8 @@ class Prepared:
         self._problem.inputs(x, args)  # is x of the right form?
         if self._constant is None:
             self._constant = self._compute_entries(x, args)
+            for side in self._sides:
+                side.release()
         return self._constant.clone()
 
     def _compute_entries(self, x: Any, args: tuple | None) -> Tensor:

@@ -154,6 +154,11 @@ class Products:
                 self._run(self._batch, residuals, self._seeds[chosen], self._compressed[chosen])
         return self._compressed[: self.count]
 
+    def release(self) -> None:
+        """Free what only computing all the products needs."""
+        self._batch = self._seeds = None
+        self._compressed = self._compressed.new_empty(0)
+
     def prepare(self, x: Any) -> None:
         """Choose how to compute all the products of one matrix, and prepare for it."""
         if self._compile and self.count and not self.is_constant:
