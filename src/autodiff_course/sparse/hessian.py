@@ -168,7 +168,7 @@ def prepare_hessian(
 
     A Hessian that does not depend on x, as of a quadratic function, is computed once. Of others
     each costs time at least for the bytes that its operations move: without `compile`, each of them
-    reads and writes memory, in all 26 to 98 times the n numbers of x for each colour in the
+    reads and writes memory, in all some 30 to 100 times the n numbers of x for each colour in the
     problems of ``benchmarks/sparse_hessian_bytes.py``, which counts them.
 
     In double precision 25 bytes are kept for each entry, those of one matrix returned included: 8
