@@ -11,8 +11,8 @@ import torch
 from scipy.sparse.linalg import LinearOperator
 from torch import Tensor
 
-from .coloring_jacobian import DIRECTIONS, JacobianColoring, color_both_sides, two_sided
-from .decompression import Lookup, sources_of
+from .coloring_jacobian import DIRECTIONS, JacobianColoring, color_both_sides
+from .decompression import Lookup, jacobian_sources
 from .derivatives import Recorded, VectorFunction, record_first, record_product
 from .matrix import OUTPUTS, Matrix
 from .pattern import MAX_ENTRIES, as_pattern, recorded_pattern
@@ -214,7 +214,7 @@ class PreparedJacobian(Prepared):
         self.m, self._compile = self._values.n, compile
         self._recorded_sides: dict[str, Products] = {}
         self._sides = []
-        self._recover = Lookup(_places(pattern, coloring), problem.variables.device)
+        self._recover = Lookup(jacobian_sources(pattern, coloring), problem.variables.device)
 
     def __repr__(self) -> str:
         return (
@@ -350,17 +350,3 @@ class PreparedJacobian(Prepared):
         side = Products(self._problem, recorded, *ends, colors, count, self._compile)
         self._recorded_sides[kind] = side
         return side
-
-
-def _places(pattern: sp.csr_array, coloring: JacobianColoring) -> np.ndarray:
-    """Return where each entry stands: first come the products with columns, then with rows."""
-    m, n = pattern.shape
-    if not pattern.nnz:
-        return np.zeros(0, np.int64)
-    rows = np.where(coloring.rows < 0, -1, coloring.rows + coloring.column_count)
-    joint = np.concatenate([coloring.columns, rows]).astype(np.int32)
-    sources = sources_of(two_sided(pattern), joint, coloring.count)[pattern.nnz :]
-    color, vertex = np.divmod(sources.astype(np.int64), m + n)
-    by_column = color * m + vertex - n
-    by_row = coloring.column_count * (m - n) + color * n + vertex
-    return np.where(vertex >= n, by_column, by_row)
