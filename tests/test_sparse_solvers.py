@@ -274,3 +274,15 @@ def test_ipopt_finds_the_same():
     assert solver.stats()["success"] and solver.stats()["iter_count"] < 30
     by_scipy = minimize(x0=x, method="trust-constr", **problem.for_scipy(1.0, 1.0))
     np.testing.assert_allclose(np.array(found["x"]).ravel(), by_scipy.x, atol=1e-3)
+
+
+def test_a_constant_hessian_is_computed_once_and_belongs_to_the_caller():
+    prepared = prepare_hessian(lambda x: (x[1:] * x[:-1]).sum(), numbers(4))
+    first = prepared(numbers(4))
+    true = first.toarray()
+    np.testing.assert_array_equal(true, np.eye(4, k=1) + np.eye(4, k=-1))
+    first.data[:] = 7
+    np.testing.assert_array_equal(prepared(numbers(4, 1)).toarray(), true)
+    np.testing.assert_array_equal(prepared.value_gradient_hessian(numbers(4))[2].toarray(), true)
+    with pytest.raises(ValueError, match="x: prepared for shape"):
+        prepared(numbers(5))
