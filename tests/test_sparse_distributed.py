@@ -16,7 +16,7 @@ import pytest
 import torch
 import torch.distributed as dist
 
-from autodiff_course.sparse import prepare_hessian
+from autodiff_course.sparse import prepare_hessian, prepare_jacobian
 from autodiff_course.sparse.distributed import distribute
 
 RANKS = 3
@@ -37,6 +37,10 @@ def masked(x, scale):  # 1 colour
 
 def arrowhead(x):  # 2 colours
     return ((x[0] * x) ** 2 + x**4).sum()
+
+
+def arrow(x):  # a Jacobian with one full row and one full column
+    return torch.cat([(x**2).sum()[None], x[0] * x[1:].sin()])
 
 
 def linear(x):  # no entry, no colour
@@ -103,6 +107,12 @@ def everything(rank):
                 both = [compare(shared, x, one, how) for _ in range(2)]
                 notes["same"][f"{name}, {size}"] = all(both)
                 notes["colors"][f"{name}, {size}"] = list(shared.my_colors)
+    for direction in ("columns", "rows", "both"):
+        jacobian = prepare_jacobian(arrow, numbers(30), direction=direction)
+        shared = distribute(jacobian)
+        notes[f"jacobian, {direction}"] = compare(
+            shared, 2 * numbers(30), jacobian(2 * numbers(30)), "close"
+        )
     f, x, _ = FUNCTIONS["surface"]
     prepared = prepare_hessian(f, x, output="torch")
     shared = distribute(prepared)
@@ -200,6 +210,11 @@ def test_the_result_can_be_a_torch_tensor(notes):
     assert all(n["torch"] for n in notes)
 
 
+@pytest.mark.parametrize("direction", ["columns", "rows", "both"])
+def test_a_jacobian_is_shared_too(notes, direction):
+    assert [n[f"jacobian, {direction}"] for n in notes] == [True] * RANKS
+
+
 @pytest.mark.parametrize("wrong", range(RANKS))
 def test_if_one_rank_raises_all_do_and_name_it(notes, wrong):
     for rank, n in enumerate(notes):
@@ -229,7 +244,7 @@ def test_other_arguments_in_one_rank_are_noticed(notes):
 def test_another_preparation_in_one_rank_is_noticed(notes, wrong):
     for n in notes:
         found = n[f"other colours in {wrong}"]
-        assert found.startswith("ValueError: prepared: every rank must prepare the same Hessian")
+        assert found.startswith("ValueError: prepared: every rank must prepare the same matrix")
 
 
 @pytest.mark.parametrize("wrong", range(RANKS))

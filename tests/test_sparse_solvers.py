@@ -148,6 +148,43 @@ def test_a_lagrangian_is_that_of_brute_force():
         problem.hessian(x, np.ones(2))
 
 
+def test_arguments_may_change():
+    problem, x, target = chain()
+    other, at = (target + torch.from_numpy(numbers(problem.n, 8)),), torch.from_numpy(x)
+    # Here the constraints and the Hessian depend on the argument too.
+    scaled = prepare_constrained(
+        lambda x, t: ((x - t) ** 4).sum(), lambda x, t: lengths(x * t, t), x, args=(target,)
+    )
+    fresh = prepare_constrained(
+        lambda x, t: ((x - t) ** 4).sum(), lambda x, t: lengths(x * t, t), x, args=other
+    )
+    multipliers = numbers(problem.m, 3)
+    for name in ("objective", "gradient", "constraints", "jacobian"):
+        found, true = getattr(scaled, name)(x, other), getattr(fresh, name)(x)
+        np.testing.assert_array_equal(found, true)
+        assert np.any(found != getattr(scaled, name)(x))
+    np.testing.assert_array_equal(
+        scaled.hessian(x, multipliers, 2.0, other), fresh.hessian(x, multipliers, 2.0)
+    )
+    matrix, right = scaled.kkt(x, multipliers, other)
+
+    def lagrangian(x, multipliers):
+        t = other[0]
+        return ((x - t) ** 4).sum() + (multipliers * lengths(x * t, t)).sum()
+
+    both = (at, torch.from_numpy(multipliers))
+    blocks = torch.func.hessian(lagrangian, (0, 1))(*both)
+    true = torch.cat([torch.cat(row, 1) for row in blocks])
+    np.testing.assert_allclose(matrix.toarray(), true, atol=1e-12)
+    slope = torch.cat(torch.func.grad(lagrangian, (0, 1))(*both))
+    np.testing.assert_allclose(right, -slope, atol=1e-12)
+    ours, theirs = scaled.for_scipy(1.0, 1.0, other), fresh.for_scipy(1.0, 1.0)
+    assert ours["fun"](x)[0] == theirs["fun"](x)[0]
+    pairs = [(p["constraints"].fun(x), p["constraints"].jac(x).data) for p in (ours, theirs)]
+    for found, true in zip(*pairs, strict=True):
+        np.testing.assert_array_equal(found, true)
+
+
 def newton(problem, x, steps=30):
     """Solve the conditions of Karush, Kuhn and Tucker by Newton's method."""
     both = np.concatenate([x, np.zeros(problem.m)])
@@ -237,3 +274,15 @@ def test_ipopt_finds_the_same():
     assert solver.stats()["success"] and solver.stats()["iter_count"] < 30
     by_scipy = minimize(x0=x, method="trust-constr", **problem.for_scipy(1.0, 1.0))
     np.testing.assert_allclose(np.array(found["x"]).ravel(), by_scipy.x, atol=1e-3)
+
+
+def test_a_constant_hessian_is_computed_once_and_belongs_to_the_caller():
+    prepared = prepare_hessian(lambda x: (x[1:] * x[:-1]).sum(), numbers(4))
+    first = prepared(numbers(4))
+    true = first.toarray()
+    np.testing.assert_array_equal(true, np.eye(4, k=1) + np.eye(4, k=-1))
+    first.data[:] = 7
+    np.testing.assert_array_equal(prepared(numbers(4, 1)).toarray(), true)
+    np.testing.assert_array_equal(prepared.value_gradient_hessian(numbers(4))[2].toarray(), true)
+    with pytest.raises(ValueError, match="x: prepared for shape"):
+        prepared(numbers(5))

@@ -38,7 +38,7 @@ from .constrained import ConstrainedProblem, prepare_constrained
 from .hessian import PreparedHessian, prepare_hessian, sparse_hessian
 from .jacobian import PreparedJacobian, prepare_jacobian, sparse_jacobian
 from .pattern import TooDense, as_pattern, hessian_pattern, jacobian_pattern
-from .saving import load_hessian, save_hessian
+from .saving import load, save
 
 __all__ = [
     "Coloring",
@@ -52,11 +52,11 @@ __all__ = [
     "color_jacobian",
     "hessian_pattern",
     "jacobian_pattern",
-    "load_hessian",
+    "load",
     "prepare_constrained",
     "prepare_hessian",
     "prepare_jacobian",
-    "save_hessian",
+    "save",
     "sparse_hessian",
     "sparse_jacobian",
     "verify_coloring",

@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 
 from .coloring import Coloring
+from .coloring_jacobian import JacobianColoring, two_sided
 from .recovery import direct_sources, substitute, substitution_order
 
-__all__ = ["Lookup", "Substitution", "hessian_recovery", "sources_of"]
+__all__ = ["Lookup", "Substitution", "hessian_recovery", "jacobian_sources", "sources_of"]
 
 
 def sources_of(pattern: sp.csr_array, colors: np.ndarray, count: int) -> np.ndarray:
@@ -22,6 +23,20 @@ def sources_of(pattern: sp.csr_array, colors: np.ndarray, count: int) -> np.ndar
     if direct_sources(pattern.indptr, pattern.indices, colors, max(count, 1), sources) >= 0:
         raise AssertionError("a colouring from which not every entry can be read")
     return sources
+
+
+def jacobian_sources(pattern: sp.csr_array, coloring: JacobianColoring) -> np.ndarray:
+    """Return where each entry of a Jacobian stands: the products with columns come first."""
+    m, n = pattern.shape
+    if not pattern.nnz:
+        return np.zeros(0, np.int64)
+    rows = np.where(coloring.rows < 0, -1, coloring.rows + coloring.column_count)
+    joint = np.concatenate([coloring.columns, rows]).astype(np.int32)
+    sources = sources_of(two_sided(pattern), joint, coloring.count)[pattern.nnz :]
+    color, vertex = np.divmod(sources.astype(np.int64), m + n)
+    by_column = color * m + vertex - n
+    by_row = coloring.column_count * (m - n) + color * n + vertex
+    return np.where(vertex >= n, by_column, by_row)
 
 
 def hessian_recovery(

@@ -16,6 +16,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from .jacobian import PreparedJacobian
+from .prepared import Prepared
 from .prepared_hessian import PreparedHessian
 from .products import Products
 
@@ -33,28 +35,29 @@ FOOTER = 3
 
 
 def distribute(
-    prepared: PreparedHessian, group: dist.ProcessGroup | None = None
-) -> PreparedHessian:
-    """Share the Hessian-vector products of each Hessian among the ranks of a process group.
+    prepared: PreparedHessian | PreparedJacobian, group: dist.ProcessGroup | None = None
+) -> PreparedHessian | PreparedJacobian:
+    """Share the products of each Hessian or Jacobian among the ranks of a process group.
 
     Parameters
     ----------
-    prepared : PreparedHessian
-        From `prepare_hessian`, called in every rank with the same function and example.
+    prepared : PreparedHessian or PreparedJacobian
+        Prepared in every rank with the same function and example.
     group : ProcessGroup, optional
         Of torch.distributed, with a backend for the device of x: gloo for the processor, NCCL for
         GPUs. By default the group of all ranks.
 
     Returns
     -------
-    PreparedHessian
+    PreparedHessian or PreparedJacobian
         Use it like `prepared`, but in all ranks of the group together: each gets the whole matrix.
-        Its attribute `my_colors` is the range of colours whose products this rank computes.
+        Its attribute `my_colors` is the range of colours whose products this rank computes; for a
+        Jacobian from columns and rows, of the colours of columns.
 
     Raises
     ------
     TypeError
-        If `prepared` is no PreparedHessian.
+        If `prepared` is neither of them.
     ValueError
         If there is no process group or this rank is not in it, or if the ranks prepared different
         Hessians. In the last case, in every rank.
@@ -62,7 +65,8 @@ def distribute(
     Notes
     -----
     The call of the result exchanges one message between any two ranks:
-    ``ceil(products / ranks)`` vectors of n numbers. If a rank fails, the call raises in every rank:
+    ``ceil(products / ranks)`` vectors of n numbers, for a Jacobian of n or of m (from columns and
+    rows: a message for either). If a rank fails, the call raises in every rank:
     the error itself where it happened, elsewhere a RuntimeError that names the rank and its error.
     So it does if the ranks were given different x. If a process ends or stops answering, the others
     get a RuntimeError, at the latest after the time-out of the group.
@@ -90,17 +94,20 @@ def distribute(
      [0. 4. 0.]]
     >>> dist.destroy_process_group()
     """
-    if not isinstance(prepared, PreparedHessian):
-        kind = type(prepared).__name__
-        raise TypeError(f"prepared: expected the result of prepare_hessian, got {kind}")
+    if not isinstance(prepared, Prepared):
+        raise TypeError(
+            "prepared: expected the result of prepare_hessian or prepare_jacobian, got "
+            f"{type(prepared).__name__}"
+        )
     if not (dist.is_available() and dist.is_initialized()):
         raise ValueError("there is no process group: call torch.distributed.init_process_group")
     if dist.get_rank(group) < 0:
         raise ValueError("group: this rank is not in it")
     result = copy.copy(prepared)
-    result._products = copy.copy(prepared._products)
-    result._products.strategy = ranks = _Ranks(prepared._products, group)
-    result.my_colors = ranks.my_colors
+    result._sides = [copy.copy(side) for side in prepared._sides]
+    for side, own in zip(result._sides, prepared._sides, strict=True):
+        side.strategy = _Ranks(own, group)
+    result.my_colors = result._sides[0].strategy.my_colors
     return result
 
 
@@ -131,7 +138,7 @@ class _Ranks:
         for rank, other in enumerate(all_of_them):
             if other != all_of_them[0]:
                 raise ValueError(
-                    "prepared: every rank must prepare the same Hessian, but rank 0 and rank "
+                    "prepared: every rank must prepare the same matrix, but rank 0 and rank "
                     f"{rank} differ in variables, products, dtype or colours: "
                     f"{all_of_them[0]} and {other}"
                 )

@@ -23,7 +23,18 @@ __all__ = ["AbstractTensor", "DomainAlgebra", "IndexDomains", "TooDense"]
 
 
 class TooDense(ValueError):
-    """A pattern with more entries than allowed: the Hessian is not sparse."""
+    """A pattern with more entries than allowed: the Hessian is not sparse.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from autodiff_course.sparse import TooDense, hessian_pattern
+    >>> try:
+    ...     hessian_pattern(lambda x: x.sum() ** 2, torch.ones(100), max_entries=1000)
+    ... except TooDense:
+    ...     print("not sparse")
+    not sparse
+    """
 
 
 @dataclass(eq=False)

@@ -126,9 +126,10 @@ def prepare_hessian(
         Whether to compare one product with differences of the gradient, see
         `PreparedHessian.check`.
     compile : bool
-        Whether to pass the computation through `torch.compile`, as one graph for at most 16
-        colours. Takes seconds, or minutes for many operations. Where no C++ compiler is found, a
-        warning is given, and the products are computed as without.
+        Whether to pass the computation through `torch.compile`: as one graph, with the directions
+        one after another or at once, whichever is faster, where these are not too many. Takes
+        seconds, or minutes for many operations. Where no C++ compiler is found, a warning is given,
+        and the products are computed as without.
     max_entries : int
         The most entries a pattern may have.
 
@@ -164,6 +165,16 @@ def prepare_hessian(
     PyTorch takes is returned; so relu contributes a zero block. A custom `torch.autograd.Function`
     must have a backward that can itself be differentiated. A NaN or infinity in one entry may
     spread to other entries of the same row and column.
+
+    A Hessian that does not depend on x, as of a quadratic function, is computed once. Of others
+    each costs time at least for the bytes that its operations move: without `compile`, each of them
+    reads and writes memory, in all some 30 to 100 times the n numbers of x for each colour in the
+    problems of ``benchmarks/sparse_hessian_bytes.py``, which counts them.
+
+    In double precision 25 bytes are kept for each entry, those of one matrix returned included: 8
+    in it, 8 in the compressed matrix, 4 each for its column and its place there, 1 in the pattern.
+    Besides, 16 for each variable, and during a call what the directions share and one of them at
+    work. With `method="acyclic"` it is more.
 
     References
     ----------

@@ -11,8 +11,8 @@ import torch
 from scipy.sparse.linalg import LinearOperator
 from torch import Tensor
 
-from .coloring_jacobian import DIRECTIONS, JacobianColoring, color_both_sides, two_sided
-from .decompression import Lookup, sources_of
+from .coloring_jacobian import DIRECTIONS, JacobianColoring, color_both_sides
+from .decompression import Lookup, jacobian_sources
 from .derivatives import Recorded, VectorFunction, record_first, record_product
 from .matrix import OUTPUTS, Matrix
 from .pattern import MAX_ENTRIES, as_pattern, recorded_pattern
@@ -178,8 +178,7 @@ def _prepare(
     else:
         pattern = as_pattern(pattern, shape=shape)
     coloring = color_both_sides(pattern, direction)
-    values = Layout([torch.empty(form.shape, dtype=form.dtype, device=form.device)])
-    prepared = PreparedJacobian(problem, first, pattern, coloring, values, output, compile)
+    prepared = PreparedJacobian(problem, first, pattern, coloring, output, compile)
     prepared._record_sides(x)
     return prepared
 
@@ -205,17 +204,17 @@ class PreparedJacobian(Prepared):
         recorded: Recorded,
         pattern: sp.csr_array,
         coloring: JacobianColoring,
-        values: Layout,
         output: str,
         compile: bool = False,
     ):
         super().__init__(problem, recorded, Matrix(pattern, output))
         self.pattern, self.coloring, self.products = pattern, coloring, coloring.count
-        self.m = values.n
-        self._values, self._compile = values, compile
+        (form,) = (node.form for node in recorded.first.outputs)
+        self._values = Layout([torch.empty(form.shape, dtype=form.dtype, device=form.device)])
+        self.m, self._compile = self._values.n, compile
         self._recorded_sides: dict[str, Products] = {}
-        self._sides: list[Products] = []
-        self._recover = Lookup(_places(pattern, coloring), problem.variables.device)
+        self._sides = []
+        self._recover = Lookup(jacobian_sources(pattern, coloring), problem.variables.device)
 
     def __repr__(self) -> str:
         return (
@@ -262,11 +261,31 @@ class PreparedJacobian(Prepared):
         return self._multiply("forward", x, vector, args)
 
     def transposed_product(self, x: Any, vector: Any, args: tuple | None = None) -> Any:
-        """Return the transposed Jacobian at x times a vector of shape (m,), by reverse mode."""
+        """Return the transposed Jacobian at x times a vector of shape (m,), by reverse mode.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from autodiff_course.sparse import prepare_jacobian
+        >>> x = torch.tensor([1.0, 2.0])
+        >>> jacobian = prepare_jacobian(lambda x: x[:1] * x[1:], x)
+        >>> jacobian.transposed_product(x, torch.tensor([10.0]))
+        tensor([20., 10.])
+        """
         return self._multiply("reverse", x, vector, args)
 
     def operator(self, x: Any, args: tuple | None = None) -> LinearOperator:
-        """Return the Jacobian at x as a linear operator for SciPy: products both ways."""
+        """Return the Jacobian at x as a linear operator for SciPy: products both ways.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from autodiff_course.sparse import prepare_jacobian
+        >>> x = np.array([1.0, 2.0])
+        >>> operator = prepare_jacobian(lambda x: x[:1] * x[1:], x).operator(x)
+        >>> operator @ np.array([1.0, 10.0]), operator.T @ np.array([1.0])
+        (array([12.]), array([2., 1.]))
+        """
         x = self._problem.variables.tree([t.clone() for t in self._problem.variables.leaves(x)])
         return self._operator(
             x,
@@ -303,7 +322,7 @@ class PreparedJacobian(Prepared):
             found = side.product(side.residuals(x, args), direction)
         return found.cpu().numpy() if isinstance(vector, np.ndarray) else found
 
-    def _entries(self, x: Any, args: tuple | None) -> Tensor:
+    def _compute_entries(self, x: Any, args: tuple | None) -> Tensor:
         parts = [side.compress(x, args) for side in self._sides]
         return self._recover(parts).to(self._problem.variables.dtype)
 
@@ -315,30 +334,19 @@ class PreparedJacobian(Prepared):
     def _side(self, kind: str, x: Any) -> Products:
         """Return the products with sums of columns or of rows, recorded when first needed."""
         if kind not in self._recorded_sides:
-            problem, coloring = self._problem, self.coloring
-            ends = (problem.variables, self._values)
-            function, colors, count = problem.forward, coloring.columns, coloring.column_count
-            if kind == "reverse":
-                ends = ends[::-1]
-                function, colors, count = problem.reverse, coloring.rows, coloring.row_count
-            ones = [torch.ones(shape, **ends[0].like) for shape in ends[0].shapes]
+            problem = self._problem
+            domain = problem.variables if kind == "forward" else self._values
+            ones = [torch.ones(shape, **domain.like) for shape in domain.shapes]
             leaves, tensors = problem.variables.leaves(x), problem.arguments.tensors()
-            recorded = record_product(problem, function, leaves, tensors, ones)
-            self._recorded_sides[kind] = Products(
-                problem, recorded, *ends, colors, count, self._compile
-            )
+            function = getattr(problem, kind)
+            self._add_side(kind, record_product(problem, function, leaves, tensors, ones))
         return self._recorded_sides[kind]
 
-
-def _places(pattern: sp.csr_array, coloring: JacobianColoring) -> np.ndarray:
-    """Return where each entry stands: first come the products with columns, then with rows."""
-    m, n = pattern.shape
-    if not pattern.nnz:
-        return np.zeros(0, np.int64)
-    rows = np.where(coloring.rows < 0, -1, coloring.rows + coloring.column_count)
-    joint = np.concatenate([coloring.columns, rows]).astype(np.int32)
-    sources = sources_of(two_sided(pattern), joint, coloring.count)[pattern.nnz :]
-    color, vertex = np.divmod(sources.astype(np.int64), m + n)
-    by_column = color * m + vertex - n
-    by_row = coloring.column_count * (m - n) + color * n + vertex
-    return np.where(vertex >= n, by_column, by_row)
+    def _add_side(self, kind: str, recorded: Recorded) -> Products:
+        ends, coloring = (self._problem.variables, self._values), self.coloring
+        colors, count = coloring.columns, coloring.column_count
+        if kind == "reverse":
+            ends, colors, count = ends[::-1], coloring.rows, coloring.row_count
+        side = Products(self._problem, recorded, *ends, colors, count, self._compile)
+        self._recorded_sides[kind] = side
+        return side

@@ -158,10 +158,21 @@ class _Optimiser:
                 return _if_same(args[0], node)
             if target is aten.add.Tensor and _number(args[0]) == 0:
                 return _if_same(args[1], node)
+            return self._difference(node)
         if target is aten.neg.default:
             return self._negation(node)
         if target in MULTIPLICATIONS:
             return self._multiplication(node)
+        return None
+
+    def _difference(self, node: Node) -> Node | None:
+        """Subtract instead of adding what has changed its sign."""
+        for left, right in (node.args, node.args[::-1]):
+            negated = isinstance(right, Node) and right.target is aten.neg.default
+            if node.target is aten.add.Tensor and negated and isinstance(left, Node):
+                inner = right.args[0]
+                if inner.form == right.form or _all_in_row_major_order(node, left, inner):
+                    return self._emit(Node(aten.sub.Tensor, (left, inner), None, node.form))
         return None
 
     def _negation(self, node: Node) -> Node | None:
@@ -209,6 +220,17 @@ def _fill_value(node: Node) -> float | None:
 
 def _if_same(other: Any, node: Node) -> Node | None:
     return other if isinstance(other, Node) and other.form == node.form else None
+
+
+def _all_in_row_major_order(result: Node, *operands: Node) -> bool:
+    """Say whether a contiguous result has operands of its shape and order, gaps or not."""
+    in_order = all(
+        node.form.shape == result.form.shape
+        and node.form.dtype == result.form.dtype
+        and node.form.stride == tuple(sorted(node.form.stride, reverse=True))
+        for node in operands
+    )
+    return in_order and result.form.is_contiguous and result.form.layout is torch.strided
 
 
 def _uniform(number: Any, form: Form) -> Node:

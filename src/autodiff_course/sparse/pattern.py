@@ -159,6 +159,7 @@ def gradient_pattern(first: Recording, problem: Function, max_entries: int) -> s
     matrix = recorded_pattern(gradient, problem, max_entries)
     # The two halves are found on different ways, and each may hold entries that are always zero.
     symmetric = sp.csr_array(matrix + matrix.T)
+    symmetric.data = symmetric.data.copy()  # a sum has room for more
     symmetric.sort_indices()
     if max(symmetric.nnz, symmetric.shape[0]) < 2**31:  # half the memory, where SciPy chose more
         indices, indptr = (a.astype(np.int32) for a in (symmetric.indices, symmetric.indptr))
@@ -209,6 +210,13 @@ def as_pattern(
     ValueError
         If the matrix is of another shape; or, without a shape, if it is not square, of another size
         than n, or not symmetric.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from autodiff_course.sparse import as_pattern
+    >>> as_pattern(np.array([[2.0, 0.5], [0.5, 0.0]])).toarray().tolist()
+    [[True, True], [True, False]]
     """
     matrix = _to_scipy(pattern)
     if shape is None:

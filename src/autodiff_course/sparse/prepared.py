@@ -14,6 +14,7 @@ from torch import Tensor
 from .checking import check_derivative
 from .derivatives import Function, Recorded
 from .matrix import Matrix
+from .products import Products
 from .program import compile_recording, merged
 from .torch_internals import ordinary_mode
 from .variables import is_numpy
@@ -39,9 +40,13 @@ class Prepared:
     matrix : Matrix
     """
 
+    #: The products of which the matrix is read: with columns, with rows or of both kinds.
+    _sides: list[Products]
+
     def __init__(self, problem: Function, recorded: Recorded, matrix: Matrix):
         self._problem, self._recorded, self._matrix = problem, recorded, matrix
         self.output = matrix.output
+        self._constant: Tensor | None = None
         self.n = problem.variables.n
 
     def __call__(self, x: Any, args: tuple | None = None) -> sp.csr_array | Tensor | np.ndarray:
@@ -109,7 +114,17 @@ class Prepared:
                 check_derivative(self._problem, lambda x: self._full(x, args), x, args)
 
     def _entries(self, x: Any, args: tuple | None) -> Tensor:
-        """Compute the entries of the matrix."""
+        """Compute the entries of the matrix; those of a constant one only once."""
+        if not all(side.is_constant for side in self._sides):
+            return self._compute_entries(x, args)
+        self._problem.inputs(x, args)  # is x of the right form?
+        if self._constant is None:
+            self._constant = self._compute_entries(x, args)
+            for side in self._sides:
+                side.release()
+        return self._constant.clone()
+
+    def _compute_entries(self, x: Any, args: tuple | None) -> Tensor:
         raise NotImplementedError
 
     def _full(self, x: Any, args: tuple | None) -> sp.csr_array:

@@ -59,8 +59,12 @@ class PreparedHessian(Prepared):
         self.triangle = triangle
         variables = problem.variables
         colors, count = coloring.colors, coloring.count
-        self._products = Products(problem, recorded, variables, variables, colors, count, compile)
+        self._sides = [Products(problem, recorded, variables, variables, colors, count, compile)]
         self._recover = hessian_recovery(pattern, coloring, wanted, variables.device)
+
+    @property
+    def _products(self) -> Products:
+        return self._sides[0]
 
     def __repr__(self) -> str:
         c = self.coloring
@@ -179,7 +183,7 @@ class PreparedHessian(Prepared):
     def _gradient_program(self):
         return self._program(merged(self._recorded.first, self._recorded.aux))
 
-    def _entries(self, x: Any, args: tuple | None) -> Tensor:
+    def _compute_entries(self, x: Any, args: tuple | None) -> Tensor:
         return self._recover([self._products.compress(x, args)])
 
     def _full(self, x: Any, args: tuple | None) -> sp.csr_array:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import time
 import warnings
 from collections.abc import Callable, Sequence
 from functools import cached_property
@@ -22,8 +24,11 @@ __all__ = ["Products"]
 # Several directions at once save Python's time on small tensors, but fall out of the processor's
 # cache on large ones.
 BATCH_ELEMENTS = 100_000
-# More directions are compiled apart: compiling takes a second or two for each of them.
+# More directions do not follow each other in one graph: compiling takes about a second for each ...
 MOST_IN_ONE_GRAPH = 16
+# ... but they may be taken at once, if they fit into the processor's cache.
+MOST_ELEMENTS_AT_ONCE = 1_000_000
+RUNS_TO_COMPARE = 5
 
 
 class Products:
@@ -92,7 +97,12 @@ class Products:
     @property
     def shares_primal(self) -> bool:
         """Whether the primal part is run by itself, so that something else can share it."""
-        return self.strategy is None and self._whole is None
+        return self.strategy is None and self._whole is None and not self.is_constant
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether the matrix does not depend on x and the arguments, as where f is quadratic."""
+        return self.strategy is None and not self._split[0].outputs
 
     def residuals(self, x: Any, args: tuple | None) -> tuple[Tensor, ...]:
         """Compute what all products at x share."""
@@ -130,8 +140,8 @@ class Products:
         if self._whole is not None:
             inputs = self.problem.inputs(x, args)
             with torch.no_grad():
-                found = self._whole(inputs, self._directions_apart)
-            return found.view(self.count, self.codomain.n)
+                self._whole(inputs, self._directions_together, self._compressed)
+            return self._compressed
         return self.all_of_them(self.residuals(x, args))
 
     def all_of_them(self, residuals: Sequence[Tensor]) -> Tensor:
@@ -144,31 +154,37 @@ class Products:
                 self._run(self._batch, residuals, self._seeds[chosen], self._compressed[chosen])
         return self._compressed[: self.count]
 
+    def release(self) -> None:
+        """Free what only computing all the products needs."""
+        self._batch = self._seeds = None
+        self._compressed = self._compressed.new_empty(0)
+
     def prepare(self, x: Any) -> None:
         """Choose how to compute all the products of one matrix, and prepare for it."""
-        if self._compile and 0 < self.count <= MOST_IN_ONE_GRAPH:
+        if self._compile and self.count and not self.is_constant:
             self._compile_whole(x)
-        elif self.count:
+        if self._whole is None and self.count:
             self._prepare_batches(x)
 
     def _compile_whole(self, x: Any) -> None:
-        """Compile everything, from x to the compressed matrix, as one graph.
+        """Compile everything, from x to the compressed matrix, as one graph, if it is not too long.
 
-        The directions follow each other in it. With `torch.vmap` there would be one kernel for all,
-        but the smaller one for each is faster: 0.11 ms against 0.21 ms for Rosenbrock's function of
-        10,000 variables, 0.46 ms against 3.6 ms for a surface.
+        The directions are taken at once, by `torch.vmap`, or follow each other in the graph.
+        Neither is always faster, so both are measured. What the directions alone decide is computed
+        beforehand if they are taken at once; if one after another, that would take more memory.
         """
-        primal, tangent = self._split
-
-        def whole(inputs: list[Tensor], seeds: list[Tensor]) -> Tensor:
-            residuals = primal(*inputs)
-            rows = [tangent(*residuals, *self.domain.split(seed)) for seed in seeds]
-            return torch.cat([part.reshape(-1) for row in rows for part in row])
-
-        self._directions_apart = list(self._directions(self.count))
-        self._whole = torch.compile(whole, dynamic=False)
+        self._directions_together = self._directions(self.count)
+        ways = [self._one_after_another] if self.count <= MOST_IN_ONE_GRAPH else []
+        if self.count * self.domain.n <= MOST_ELEMENTS_AT_ONCE:
+            many = self._batched(x, self._directions_together, fixed=True)
+            ways += [functools.partial(self._at_once, many)] if many else []
+        shortest = float("inf")
         try:
-            self.compress(x, None)
+            for way in ways:
+                program = torch.compile(way, dynamic=False)
+                seconds = self._seconds(program, self.problem.inputs(x, None))
+                if seconds < shortest:
+                    shortest, self._whole = seconds, program
         except Exception as error:  # whatever it is, the eager way remains
             self._whole, self._compile = None, False
             warnings.warn(
@@ -176,14 +192,42 @@ class Products:
                 f"there a C++ compiler? ({type(error).__name__}: {str(error).strip()[:200]})",
                 stacklevel=outside_this_package(),
             )
-            self._prepare_batches(x)
+
+    def _one_after_another(self, inputs: list[Tensor], seeds: Tensor, rows: Tensor) -> None:
+        """Compute the products for all directions, each by itself, into the rows of a tensor."""
+        primal, tangent = self._split
+        residuals = primal(*inputs)
+        products = [tangent(*residuals, *self.domain.split(seed)) for seed in seeds]
+        rows.view(-1).copy_(torch.cat([part.reshape(-1) for row in products for part in row]))
+
+    def _at_once(self, many: Recording, inputs: list[Tensor], seeds: Tensor, rows: Tensor) -> None:
+        """Compute the products for all directions together, into the rows of a tensor."""
+        parts = many(*self._split[0](*inputs))
+        rows.copy_(torch.cat([part.reshape(self.count, -1) for part in parts], 1))
+
+    def _seconds(self, program: Callable, inputs: list[Tensor]) -> float:
+        """Return the shortest time of a few runs, after the one that compiles."""
+        times = []
+        with torch.no_grad():
+            for _ in range(RUNS_TO_COMPARE + 1):
+                start = time.perf_counter()
+                program(inputs, self._directions_together, self._compressed)
+                times.append(time.perf_counter() - start)
+        return min(times[1:])
 
     def _directions(self, count: int) -> Tensor:
         wanted = torch.arange(count, device=self.colors.device)[:, None]
         return (self.colors == wanted).to(self.domain.dtype)
 
+    def _batched(self, x: Any, seeds: Tensor, fixed: bool = False) -> Recording | None:
+        """Record the tangent part for several directions at once, if vmap can do that."""
+        try:
+            return batched(self._split[1], self.residuals(x, None), self.domain.split(seeds), fixed)
+        except (RuntimeError, NotImplementedError):
+            return None
+
     def _prepare_batches(self, x: Any) -> None:
-        """Record the tangent part for several directions at once, where that is faster."""
+        """Take several directions at once, where that is faster."""
         most = max(self.domain.n, self.codomain.n, 1)
         fit = max(1, min(self.count, BATCH_ELEMENTS // most))
         if fit == 1:
@@ -191,11 +235,8 @@ class Products:
         batches = -(-self.count // fit)
         width = -(-self.count // batches)
         seeds = self._directions(batches * width)
-        residuals = self.residuals(x, None)
-        directions = self.domain.split(seeds[:width])
-        try:
-            recording = batched(self._split[1], residuals, directions)
-        except (RuntimeError, NotImplementedError):  # vmap cannot do it: one by one, then
+        recording = self._batched(x, seeds[:width])
+        if recording is None:  # one by one, then
             return
         self._batch, self._seeds, self._width = self._program(recording), seeds, width
         self._compressed = torch.zeros((len(seeds), self.codomain.n), **self.problem.variables.like)

@@ -65,7 +65,10 @@ def merged(first: Recording, second: Recording) -> Recording:
 
 
 def batched(
-    tangent: Recording, residuals: Sequence[Tensor], directions: Sequence[Tensor]
+    tangent: Recording,
+    residuals: Sequence[Tensor],
+    directions: Sequence[Tensor],
+    fixed: bool = False,
 ) -> Recording:
     """Record the tangent part anew, for several directions at once.
 
@@ -77,10 +80,16 @@ def batched(
         What its first inputs were for some x.
     directions : sequence of Tensor
         For each tensor of x, one of shape (width, ...).
+    fixed : bool
+        Whether these directions are part of the recording, and no inputs of it. Then what depends
+        on nothing else is computed now.
     """
     axes = (None,) * len(residuals) + (0,) * len(directions)
+    several = torch.func.vmap(tangent, in_dims=axes)
     with quiet_vmap():
-        return optimise(record(torch.func.vmap(tangent, in_dims=axes), [*residuals, *directions]))
+        if fixed:
+            return optimise(record(lambda *given: several(*given, *directions), residuals))
+        return optimise(record(several, [*residuals, *directions]))
 
 
 # --- A Python function ----------------------------------------------------------------------------
@@ -105,14 +114,14 @@ PLACED = {
 NEW_MEMORY |= set(PLACED)
 
 
-def add_to_part(total: Tensor, part: Tensor, view: Callable, *where: int) -> Tensor:
-    """Add a tensor to a part of another one, and leave both as they are."""
-    return add_to_part_(total.clone(), part, view, *where)
+def add_to_part(total: Tensor, part: Tensor, factor: float, view: Callable, *where: int) -> Tensor:
+    """Add a tensor times a number to a part of another one, and leave both as they are."""
+    return add_to_part_(total.clone(), part, factor, view, *where)
 
 
-def add_to_part_(total: Tensor, part: Tensor, view: Callable, *where: int) -> Tensor:
-    """Add a tensor to a part of another one, in place."""
-    aten.add_.Tensor(view(total, *where), part)
+def add_to_part_(total: Tensor, part: Tensor, factor: float, view: Callable, *where: int) -> Tensor:
+    """Add a tensor times a number to a part of another one, in place."""
+    aten.add_.Tensor(view(total, *where), part, alpha=factor)
     return total
 
 
@@ -144,13 +153,24 @@ def _without_placements(recording: Recording) -> Recording:
         total, part = _sum_with_part(node)
         if part is not None and uses[part] == 1 and part not in recording.outputs:
             source, _, *where = part.args
-            args = (new.get(total, total), new.get(source, source), PLACED[part.target], *where)
+            factor = 1
+            if uses[source] == 1 and source not in recording.outputs and _is_multiple(source):
+                source, factor = source.args
+            ends = (new.get(total, total), new.get(source, source))
+            args = (*ends, factor, PLACED[part.target], *where)
             new[node] = Node(add_to_part, args, None, node.form)
         elif any(old in new for old in node.operands):
             new[node] = node.with_operands(new)
         nodes.append(new.get(node, node))
     outputs = [new.get(node, node) for node in recording.outputs]
     return Recording(nodes, recording.inputs, outputs).pruned()
+
+
+def _is_multiple(node: Node) -> bool:
+    """Say whether a result is another one of the same form times a number."""
+    if node.target is not aten.mul.Tensor or type(node.args[1]) not in (int, float):
+        return False
+    return node.args[0].form == node.form and node.form.dtype.is_floating_point
 
 
 def _sum_with_part(node: Node) -> tuple[Node, Node | None]:

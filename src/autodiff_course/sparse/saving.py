@@ -19,26 +19,34 @@ import torch
 from torch import Tensor
 
 from .coloring import Coloring
-from .derivatives import Objective, Recorded
+from .coloring_jacobian import JacobianColoring
+from .derivatives import Function, Objective, Recorded, VectorFunction
+from .jacobian import PreparedJacobian
+from .prepared import Prepared
 from .prepared_hessian import PreparedHessian
 from .record import Form, Node, Recording
 from .torch_internals import ordinary_mode
 from .variables import Arguments, Variables
 
-__all__ = ["load_hessian", "save_hessian"]
+__all__ = ["load", "save"]
 
-FORMAT = 1
+FORMAT = 2
+# What a function that is differentiated once or twice is, and how its matrix was coloured.
+KINDS = {
+    kind.name: (kind, how)
+    for kind, how in ((Objective, Coloring), (VectorFunction, JacobianColoring))
+}
 # Objects that are known by their name in torch, such as torch.float64.
 NAMED = (torch.dtype, torch.layout, torch.memory_format)
 
 
-def save_hessian(prepared: PreparedHessian, path: str | Path) -> None:
-    """Write a prepared Hessian to a file, for `load_hessian`.
+def save(prepared: PreparedHessian | PreparedJacobian, path: str | Path) -> None:
+    """Write a prepared Hessian or Jacobian to a file, for `load`.
 
     Parameters
     ----------
-    prepared : PreparedHessian
-        From `prepare_hessian`.
+    prepared : PreparedHessian or PreparedJacobian
+        From `prepare_hessian` or `prepare_jacobian`.
     path : str or Path
 
     Raises
@@ -48,31 +56,56 @@ def save_hessian(prepared: PreparedHessian, path: str | Path) -> None:
     NotImplementedError
         If its pattern is local, if it has auxiliary results, or if an operation in it is not one of
         torch's own.
+
+    Examples
+    --------
+    >>> import tempfile, torch
+    >>> from autodiff_course.sparse import load, prepare_jacobian, save
+    >>> def f(x):
+    ...     return x[1:] * x[:-1] ** 2
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save(prepare_jacobian(f, torch.ones(4)), f"{folder}/jacobian.pt")
+    ...     load(f"{folder}/jacobian.pt", f, torch.ones(4))
+    PreparedJacobian(m=3, n=4, nnz=6, products=2, direction='columns')
     """
-    if not isinstance(prepared, PreparedHessian):
-        kind = type(prepared).__name__
-        raise TypeError(f"prepared: expected the result of prepare_hessian, got {kind}")
-    problem = prepared._problem
+    if not isinstance(prepared, Prepared):
+        raise TypeError(
+            "prepared: expected the result of prepare_hessian or prepare_jacobian, got "
+            f"{type(prepared).__name__}"
+        )
+    problem, pattern = prepared._problem, prepared.pattern
     if problem.local or problem.has_aux:
         raise NotImplementedError("prepared: with local=True or has_aux=True it cannot be saved")
+    is_hessian = isinstance(prepared, PreparedHessian)
+    sides = {} if is_hessian else prepared._recorded_sides
     writer = _Writer()
-    recorded = prepared._recorded
-    recordings = [writer.recording(part) for part in (recorded.first, recorded.product)]
-    coloring = prepared.coloring
+    recorded = [prepared._recorded, *(side._recorded for side in sides.values())]
+    recordings = [[writer.recording(part) for part in (r.first, r.product)] for r in recorded]
+    coloring = vars(prepared.coloring)
+    arrays = [name for name, value in coloring.items() if isinstance(value, np.ndarray)]
     text = {
         "format": FORMAT,
+        "kind": problem.name,
         "form": _form_text(problem),
         "recordings": recordings,
         "nodes": writer.nodes,
-        "coloring": [coloring.count, coloring.method, coloring.order, coloring.lower_bound],
-        "options": [prepared.output, prepared.triangle],
+        "coloring": {name: coloring[name] for name in coloring if name not in arrays},
+        "options": [prepared.output, prepared.triangle] if is_hessian else [prepared.output],
+        "sides": [*sides],
+        "m": pattern.shape[0],
     }
-    pattern = [torch.tensor(part) for part in (prepared.pattern.indptr, prepared.pattern.indices)]
-    tensors = [*pattern, torch.tensor(coloring.colors), *writer.tensors]
-    torch.save({"text": json.dumps(text), "tensors": tensors}, path)
+    torch.save(
+        {
+            "text": json.dumps(text),
+            "pattern": [torch.tensor(part) for part in (pattern.indptr, pattern.indices)],
+            "coloring": {name: torch.tensor(coloring[name]) for name in arrays},
+            "constants": writer.tensors,
+        },
+        path,
+    )
 
 
-def load_hessian(
+def load(
     path: str | Path,
     f: Callable[..., Tensor],
     x: Any,
@@ -80,20 +113,20 @@ def load_hessian(
     args: tuple = (),
     check: bool = True,
     compile: bool = False,
-) -> PreparedHessian:
-    """Read a prepared Hessian from a file.
+) -> PreparedHessian | PreparedJacobian:
+    """Read a prepared Hessian or Jacobian from a file.
 
     Parameters
     ----------
     path : str or Path
-        Written by `save_hessian`.
+        Written by `save`.
     f, x, args, check, compile
-        As for `prepare_hessian` when it was prepared. Without the check, nothing tells whether the
-        file belongs to f.
+        As for `prepare_hessian` or `prepare_jacobian` when it was prepared. Without the check,
+        nothing tells whether the file belongs to f.
 
     Returns
     -------
-    PreparedHessian
+    PreparedHessian or PreparedJacobian
 
     Raises
     ------
@@ -103,49 +136,61 @@ def load_hessian(
 
     Notes
     -----
-    Saves the recording, the pattern and the colouring. No code in the file is run: it is read with
-    ``torch.load(weights_only=True)``.
+    The file holds the recordings, the pattern and the colouring. No code in it is run: it is read
+    with ``torch.load(weights_only=True)``.
 
     Examples
     --------
     >>> import tempfile, torch
-    >>> from autodiff_course.sparse import load_hessian, prepare_hessian, save_hessian
+    >>> from autodiff_course.sparse import load, prepare_hessian, save
     >>> def f(x):
     ...     return (x[1:] * x[:-1] ** 2).sum()
     >>> x = torch.ones(4)
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     save_hessian(prepare_hessian(f, x), f"{folder}/hessian.pt")
-    ...     load_hessian(f"{folder}/hessian.pt", f, x)
+    ...     save(prepare_hessian(f, x), f"{folder}/hessian.pt")
+    ...     load(f"{folder}/hessian.pt", f, x)
     PreparedHessian(n=4, nnz=9, products=2, method='star')
     """
     stored = torch.load(path, weights_only=True)
     text = json.loads(stored["text"]) if isinstance(stored, dict) and "text" in stored else {}
     if text.get("format") != FORMAT:
-        raise ValueError(f"path: expected a file written by save_hessian in format {FORMAT}")
+        raise ValueError(f"path: expected a file written by save in format {FORMAT}")
     with ordinary_mode():
-        problem = Objective(f, Variables(x), Arguments(args))
+        kind, colored = KINDS[text["kind"]]
+        problem = kind(f, Variables(x), Arguments(args))
         if text["form"] != _form_text(problem):
             raise ValueError(
                 f"x, args: prepared for {text['form']}, got {_form_text(problem)} (loading {path})"
             )
-        indptr, indices, colors, *tensors = (part.cpu() for part in stored["tensors"])
-        reader = _Reader(text["nodes"], tensors, problem.variables.device)
-        first, product = (reader.recording(part) for part in text["recordings"])
-        recorded = Recorded(first, first._replace(nodes=[], outputs=[]), product)
-        ones = np.ones(len(indices), bool)
-        shape = (problem.variables.n,) * 2
-        pattern = sp.csr_array((ones, indices.numpy(), indptr.numpy()), shape=shape)
+        indptr, indices = (part.numpy() for part in stored["pattern"])
+        shape = (text["m"], problem.variables.n)
+        pattern = sp.csr_array((np.ones(len(indices), bool), indices, indptr), shape=shape)
         pattern.has_canonical_format = True
-        count, method, order, bound = text["coloring"]
-        coloring = Coloring(colors.numpy(), count, method, order, bound)
-        prepared = PreparedHessian(problem, recorded, pattern, coloring, *text["options"], compile)
-        prepared._products.prepare(x)
+        arrays = {name: part.numpy() for name, part in stored["coloring"].items()}
+        coloring = colored(**arrays, **text["coloring"])
+        reader = _Reader(text["nodes"], stored["constants"], problem.variables.device)
+        own, *of_sides = (_recorded(reader, parts) for parts in text["recordings"])
+        options = (pattern, coloring, *text["options"], compile)
+        if kind is Objective:
+            prepared = PreparedHessian(problem, own, *options)
+        else:
+            prepared = PreparedJacobian(problem, own, *options)
+            for side, recorded in zip(text["sides"], of_sides, strict=True):
+                prepared._add_side(side, recorded)
+            prepared._record_sides(x)
+        for side in prepared._sides:
+            side.prepare(x)
     if check:
         prepared.check(x)
     return prepared
 
 
-def _form_text(problem: Objective) -> str:
+def _recorded(reader: _Reader, parts: list) -> Recorded:
+    first, product = (reader.recording(part) for part in parts)
+    return Recorded(first, first._replace(nodes=[], outputs=[]), product)
+
+
+def _form_text(problem: Function) -> str:
     variables, tensors = problem.variables, problem.arguments.tensors()
     shapes = [tuple(shape) for shape in variables.shapes]
     more = [(tuple(tensor.shape), str(tensor.dtype)) for tensor in tensors]
