@@ -60,9 +60,8 @@ def _take_pictures_of(page: Any, folder: Path) -> None:
         page.evaluate("document.getAnimations().forEach((animation) => animation.finish())")
         pictures.append(folder / f"{number:02d}-{slide['id']}.png")
         page.screenshot(path=pictures[-1])
-        print(
-            f"{number:3} {slide['id']:30} {slide['scale']:.0%} {slide['smallest']:3.0f} px {'; '.join(slide['faults'])}"
-        )
+        sizes = f"{slide['scale']:.0%} {slide['smallest']:3.0f} px"
+        print(f"{number:3} {slide['id']:30} {sizes} {'; '.join(slide['faults'])}")
     _write_sheets(pictures, folder)
 
 

@@ -9,6 +9,11 @@ what the speaker needs, what the room sees of a cell:
 - ``mark``: a text in the line of code that matters, or a list of such texts.
 - ``output``: the lines of the printed output that are shown, or ``"picture"`` for none of them, or
   ``"none"`` for no output at all.
+- ``crop``: which part of the output's plot is shown, as in ``"0 8 50 100"``: left, top, right and
+  bottom, in percent of its size.
+- ``uncover``: how the first picture of the output comes into sight, strip by strip, as in
+  ``"down 8 10 100 85 6"``: the direction (down or right), the part that is covered, as for ``crop``,
+  and the number of steps.
 
 Code without ``lines`` and ``mark`` is not shown. Asserts never are. A fragment that is tagged
 ``slide-instead`` takes the place of what stands before it, so that a picture moves.
@@ -30,6 +35,11 @@ MOST_SLIDES = 28
 MOST_WORDS = 40
 MOST_CODE_LINES = 10
 CODE_WITHOUT_MARK = 2  # so few lines need none
+
+PICTURE_PARTS = (
+    ("crop", r"\d+( \d+){3}", "0 8 50 100"),
+    ("uncover", r"(down|right)( \d+){5}", "down 8 10 100 85 6"),
+)
 
 # What `use` and `check` say while nobody has answered yet, which tells a room nothing.
 UNANSWERED = re.compile(r"^.*: the course's own is used until .*\n?", re.MULTILINE)
@@ -167,6 +177,10 @@ def _cell_faults(cell: NotebookNode) -> Iterator[str]:
     except ValueError as error:
         yield f"the cell {cell.id!r}: {error}"
         return
+    for key, pattern, example in PICTURE_PARTS:
+        value = cell.metadata.get("lecture", {}).get(key, example)
+        if not re.fullmatch(pattern, value):
+            yield f"the cell {cell.id!r}: {key} must be as in {example!r}, got {value!r}"
     count = sum(1 for line in code.splitlines() if line.strip())
     if count > MOST_CODE_LINES:
         yield f"the cell {cell.id!r} shows {count} lines of code, at most {MOST_CODE_LINES}"

@@ -128,6 +128,8 @@ def plan(cell: NotebookNode) -> None:
         cell.source = cell.metadata.get("lecture", {}).get("slide", cell.source)
         return
     above = markdown2html(cell.metadata.get("lecture", {}).get("slide", ""))
+    for key in ("crop", "uncover"):
+        cell.metadata[key] = cell.metadata.get("lecture", {}).get(key, "")
     cell.metadata.above = ANCHOR_LINK.sub("", above)
     cell.source = code_on_slide(cell)
     cell.metadata.marked = marked_lines(cell.source, cell)
@@ -173,7 +175,7 @@ def prepared(nb: NotebookNode) -> NotebookNode:
         cell.metadata.seconds = round(60 * part.minutes / max(1, slides.count(part)))
     nb.cells[0].metadata.notes += timetable(slides)
     if nb.metadata.planned:
-        for cells in cells_by_slide(nb.cells):
+        for cells in cells_by_slide(nb.cells)[1:]:  # the title has the timetable
             cells[0].metadata.notes += prose(cells)
         nb.cells = [cell for cell in nb.cells if slide_type(cell) != "notes"]
     for cell in nb.cells:

@@ -111,6 +111,25 @@ function fit(box) {
   box.dataset.fits = size ? "yes" : "no";
 }
 
+// The largest type in which all of a slide's notes are in sight in a speaker's view of 1280 × 800.
+const NOTES = { width: 616, height: 574, window: 1280 };
+
+function fitNotes(notes) {
+  const text = notes.lastElementChild;
+  const trial = Object.assign(document.createElement("div"), { className: "trial speaker-controls-notes" });
+  trial.style.width = `${NOTES.width}px`;
+  trial.append(text);
+  document.body.append(trial);
+  const size = range(20, 12, 0.5).find((candidate) => {
+    trial.style.fontSize = `${candidate}px`;
+    return trial.offsetHeight <= NOTES.height;
+  });
+  notes.append(text);
+  trial.remove();
+  notes.dataset.size = size ?? "none";
+  text.style.fontSize = `${(100 * (size ?? 12)) / NOTES.window}vw`;
+}
+
 // A fragment that takes the place of what stands before it: both lie in one cell of a grid.
 function stack(fragment) {
   const before = fragment.previousElementSibling;
@@ -118,6 +137,35 @@ function stack(fragment) {
   const pile = isStack ? before : Object.assign(document.createElement("div"), { className: "stack" });
   if (!isStack) before.replaceWith(pile);
   pile.append(...(isStack ? [] : [before]), fragment);
+}
+
+// Show a part of a plot: one of its panels, or all but the title that the slide's heading repeats.
+async function crop(cell) {
+  const [left, top, right, bottom] = cell.dataset.crop.split(" ").map((share) => share / 100);
+  const picture = cell.querySelector("img[src^='data:image/png']");
+  await picture.decode();
+  const { naturalWidth: width, naturalHeight: height } = picture;
+  const canvas = Object.assign(document.createElement("canvas"), { width: (right - left) * width, height: (bottom - top) * height });
+  canvas.getContext("2d").drawImage(picture, -left * width, -top * height);
+  picture.setAttribute("width", (right - left) * picture.getAttribute("width"));
+  picture.src = canvas.toDataURL();
+}
+
+// A picture over which time passes: white strips over it go away one after the other.
+function cover(cell) {
+  const [direction, ...numbers] = cell.dataset.uncover.split(" ");
+  const [left, top, right, bottom, steps] = numbers.map(Number);
+  const picture = cell.querySelector("img");
+  const frame = Object.assign(document.createElement("div"), { className: "frame" });
+  picture.replaceWith(frame);
+  frame.append(picture);
+  const [width, height] = direction === "right" ? [(right - left) / steps, bottom - top] : [right - left, (bottom - top) / steps];
+  for (let i = 0; i < steps; i++) {
+    const strip = Object.assign(document.createElement("span"), { className: "fragment fade-out strip" });
+    const [x, y] = direction === "right" ? [left + i * width, top] : [left, top + i * height];
+    for (const [side, share] of Object.entries({ left: x, top: y, width, height })) strip.style[side] = `${share}%`;
+    frame.append(strip);
+  }
 }
 
 // The key that goes on also moves a sweep that can be stepped through: each step is a fragment.
@@ -154,8 +202,11 @@ async function start() {
   // A broken image must not keep the deck from starting.
   await Promise.allSettled([...document.images].map((image) => image.decode()));
   document.querySelectorAll(".fragment.instead").forEach(stack);
+  await Promise.all([...document.querySelectorAll("[data-crop]:not([data-crop=''])")].map(crop));
+  document.querySelectorAll("[data-uncover]:not([data-uncover=''])").forEach(cover);
   document.querySelectorAll(".ad-explorer").forEach(addSteps);
   document.querySelectorAll(".fit").forEach(fit);
+  document.querySelectorAll("aside.notes").forEach(fitNotes);
   await Reveal.initialize({
     width: WIDTH,
     height: HEIGHT,
@@ -173,6 +224,12 @@ async function start() {
     pdfSeparateFragments: false,
     plugins: [RevealNotes],
   });
+  if (Reveal.isPrintView()) {
+    for (const { slider } of [...document.querySelectorAll(".ad-explorer")].map(stepsOf).filter(Boolean)) {
+      slider.value = slider.max;
+      slider.oninput();
+    }
+  }
   const follow = () => showSteps(Reveal.getCurrentSlide());
   for (const event of ["fragmentshown", "fragmenthidden", "slidechanged"]) Reveal.on(event, follow);
 }
