@@ -49,6 +49,28 @@ def take_pictures(decks: Sequence[Path], folder: Path) -> None:
         browser.close()
 
 
+def print_pdf(decks: Sequence[Path], folder: Path) -> list[Path]:
+    """Print decks, a page for each slide with all that it shows in the end, and return the files.
+
+    Sweeps stand at their last step. The pages have the shape of the slides; nothing is scaled.
+    """
+    from playwright.sync_api import sync_playwright
+
+    folder.mkdir(parents=True, exist_ok=True)
+    files = []
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=chromium.find(), args=chromium.QUIET)
+        for deck in decks:
+            page = open_deck(browser, f"{deck.resolve().as_uri()}?print-pdf")
+            page.wait_for_selector(".pdf-page")
+            files.append(folder / f"{deck.stem}.pdf")
+            page.pdf(path=files[-1], print_background=True, prefer_css_page_size=True)
+            print(f"printed: {files[-1]}")
+            page.close()
+        browser.close()
+    return files
+
+
 def _take_pictures_of(page: Any, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob("*.png"):

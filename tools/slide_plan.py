@@ -159,12 +159,14 @@ def plan_faults(nb: NotebookNode) -> list[str]:
         words = sum(_words(_text(cell)) for cell in cells)
         if words > MOST_WORDS:
             faults.append(f"{name}: {words} words, at most {MOST_WORDS} expected")
+        # A question does not mark the line that answers it.
+        asks = _text(cells[0]).partition("\n")[0].endswith("?")
         for cell in cells:
-            faults += [f"{name}: {fault}" for fault in _cell_faults(cell)]
+            faults += [f"{name}: {fault}" for fault in _cell_faults(cell, asks)]
     return faults
 
 
-def _cell_faults(cell: NotebookNode) -> Iterator[str]:
+def _cell_faults(cell: NotebookNode, asks: bool) -> Iterator[str]:
     if cell.cell_type == "markdown":
         if "References" in _text(cell):
             yield "shows references"
@@ -184,5 +186,5 @@ def _cell_faults(cell: NotebookNode) -> Iterator[str]:
     count = sum(1 for line in code.splitlines() if line.strip())
     if count > MOST_CODE_LINES:
         yield f"the cell {cell.id!r} shows {count} lines of code, at most {MOST_CODE_LINES}"
-    if count > CODE_WITHOUT_MARK and not marked_lines(code, cell):
+    if count > CODE_WITHOUT_MARK and not asks and not marked_lines(code, cell):
         yield f"the cell {cell.id!r} marks no line of its code"

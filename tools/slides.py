@@ -304,6 +304,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--screenshots", type=Path, metavar="DIR", help="also take a picture of every slide"
     )
+    parser.add_argument("--pdf", type=Path, metavar="DIR", help="also print every deck to a PDF")
     options = parser.parse_args(arguments)
     notebooks = chosen(options.names)
     decks = make_decks(notebooks)
@@ -312,11 +313,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for notebook in filter(lambda path: is_planned(read(path)), notebooks):
         for fault in plan_faults(read(notebook)):
             print(f"{notebook.name}: {fault}", file=sys.stderr)
+    # Only here is a browser needed, and the program that drives it.
     if options.screenshots is not None:
-        # Only here is a browser needed, and the program that drives it.
         from slide_pictures import take_pictures
 
         take_pictures(decks, options.screenshots)
+    if options.pdf is not None:
+        from slide_pictures import print_pdf
+
+        print_pdf(decks, options.pdf)
     return 0
 
 

@@ -2,8 +2,6 @@
 
 const WIDTH = 1280;
 const HEIGHT = 720;
-// The box of the content inside a slide; deck.css has the same margins.
-const BOX = { width: WIDTH - 2 * 40, height: HEIGHT - 28 - 44 };
 const SMALLEST_SCALE = 0.65;
 // A table that was printed should not wrap. Smaller than this, long lines had better do.
 const SMALLEST_WITHOUT_WRAPPING = 0.85;
@@ -24,7 +22,7 @@ const DUMPED = [
 ];
 // In a planned deck the type keeps its size from slide to slide: only pictures, code and cards give.
 const planned = (hasPictures) => [
-  ...(hasPictures ? [28, 26, 24] : [34, 32, 30, 28, 26, 24]).flatMap((code) =>
+  ...(hasPictures ? [28, 26, 24] : [40, 36, 34, 32, 30, 28, 26, 24]).flatMap((code) =>
     range(hasPictures ? 3.4 : 1.8, 1.8, 0.05).map((pictures) => ({ pictures, code, scale: 1 })),
   ),
   ...range(1.75, 1, 0.05).map((pictures) => ({ pictures, code: 24, scale: 1 })),
@@ -67,7 +65,7 @@ function wraps(box) {
 // A graph is drawn for a page. On the wall it needs no margin of its own, its boxes leave room for
 // larger type, and a line may pass below a label.
 const GROWN = 1.2;
-const MARGIN = 7;
+const MARGIN = 9;
 const HALO = ".edge text { paint-order: stroke; stroke: white; stroke-width: 3px; }";
 
 function forTheWall(svg) {
