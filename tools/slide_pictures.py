@@ -30,8 +30,9 @@ def look(page: Any) -> list[dict[str, Any]]:
     Returns
     -------
     list of dict
-        For each slide its id, its place (h, v), its scale, its smallest type in pixels of a slide
-        720 high, its speaker notes as text, and its faults in plain words.
+        For each slide its id, its place (h, v), its scale, the smallest type of its text and
+        of its pictures in pixels of a slide 720 high (None where there is none), its speaker notes
+        as text and the size of their type, and its faults in plain words.
     """
     return page.evaluate(LOOK)
 
@@ -82,7 +83,8 @@ def _take_pictures_of(page: Any, folder: Path) -> None:
         page.evaluate("document.getAnimations().forEach((animation) => animation.finish())")
         pictures.append(folder / f"{number:02d}-{slide['id']}.png")
         page.screenshot(path=pictures[-1])
-        sizes = f"{slide['scale']:.0%} {slide['smallest']:3.0f} px"
+        types = "/".join(f"{slide[kind] or 0:.0f}" for kind in ("type", "drawn"))
+        sizes = f"{slide['scale']:.0%} {types} px"
         print(f"{number:3} {slide['id']:30} {sizes} {'; '.join(slide['faults'])}")
     _write_sheets(pictures, folder)
 

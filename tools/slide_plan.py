@@ -12,8 +12,8 @@ what the speaker needs, what the room sees of a cell:
 - ``crop``: which part of the output's plot is shown, as in ``"0 8 50 100"``: left, top, right and
   bottom, in percent of its size.
 - ``uncover``: how the first picture of the output comes into sight, strip by strip, as in
-  ``"down 8 10 100 85 6"``: the direction (down or right), the part that is covered, as for ``crop``,
-  and the number of steps.
+  ``"down 8 10 100 85 6"``: the direction (down or right), the part that is covered, as for
+  ``crop``, and the number of steps.
 
 Code without ``lines`` and ``mark`` is not shown. Asserts never are. A fragment that is tagged
 ``slide-instead`` takes the place of what stands before it, so that a picture moves.

@@ -227,6 +227,7 @@ async function start() {
       slider.value = slider.max;
       slider.oninput();
     }
+    return;
   }
   const follow = () => showSteps(Reveal.getCurrentSlide());
   for (const event of ["fragmentshown", "fragmenthidden", "slidechanged"]) Reveal.on(event, follow);

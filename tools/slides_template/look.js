@@ -33,29 +33,31 @@
     for (const svg of box.querySelectorAll("svg[role=img]:not(mjx-container *)"))
         if (!svg.getAttribute("aria-label") && !svg.querySelector(":scope > title"))
             faults.push("a picture without a label");
-    // The smallest type, in pixels of a slide that is 720 high.
-    const sizes = [];
+    // The smallest type of the text, and of the pictures, in pixels of a slide that is 720 high.
+    const type = [], drawn = [], zoom = Number(box.dataset.scale);
     for (const element of shown) {
         const owns = [...element.childNodes].some((n) => n.nodeType === 3 && n.data.trim());
-        if (owns && !element.closest("sup, sub, .adq-room, style, script") && element.textContent.trim())
-            sizes.push(parseFloat(getComputedStyle(element).fontSize) * Number(box.dataset.scale));
+        if (owns && !element.closest("sup, sub, .adq-room, style, script"))
+            type.push(parseFloat(getComputedStyle(element).fontSize) * zoom);
     }
     for (const text of box.querySelectorAll("svg text:not(mjx-container *)"))
         if (text.checkVisibility() && text.textContent.trim())
-            sizes.push(parseFloat(getComputedStyle(text).fontSize) * text.getScreenCTM().a / Reveal.getScale());
+            drawn.push(parseFloat(getComputedStyle(text).fontSize) * text.getScreenCTM().a / Reveal.getScale());
     for (const image of [...box.querySelectorAll("img")].filter(seen)) {
-        const grown = image.getBoundingClientRect().width / Reveal.getScale();
+        const width = image.getBoundingClientRect().width / Reveal.getScale();
         if (image.src.startsWith("data:image/svg")) {
-            const svg = decodeURIComponent(image.src), width = parseFloat(svg.match(/viewBox="\S+ \S+ (\S+)/)[1]);
-            const fonts = [...svg.matchAll(/font-size="([\d.]+)"/g)].map((found) => Number(found[1]));
-            sizes.push(Math.min(...fonts) * grown / width);
+            const svg = decodeURIComponent(image.src), units = parseFloat(svg.match(/viewBox="\S+ \S+ (\S+)/)[1]);
+            const sizes = [...svg.matchAll(/font-size="([\d.]+)"/g)].map((found) => Number(found[1]));
+            drawn.push(Math.min(...sizes) * width / units);
         } else {
-            // A plot's text has 10 points, and a page gives it 96 pixels to the inch.
-            sizes.push(10 / 72 * 96 * grown / Number(image.getAttribute("width")));
+            // A plot's text has 10 points unless it says otherwise, and 96 pixels to the inch.
+            drawn.push(10 / 72 * 96 * width / Number(image.getAttribute("width")));
         }
     }
+    const smallest = (sizes) => (sizes.length ? Math.min(...sizes) : null);
     return {
-        id: slide.id, h, v, faults, smallest: Math.min(...sizes), scale: Number(box.dataset.scale),
+        id: slide.id, h, v, faults, scale: zoom, type: smallest(type), drawn: smallest(drawn),
         notes: slide.querySelector("aside.notes").innerText,
+        notesSize: Number(slide.querySelector("aside.notes").dataset.size),
     };
 })
