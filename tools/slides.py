@@ -252,7 +252,7 @@ body { max-width: 42em; margin: 3em auto; padding: 0 1em; font: 1.2rem/1.6 Arial
 <main>
 <h1>Automatic differentiation in PyTorch</h1>
 <p>Each deck is one lecture. Space goes on, S opens the speaker's view, F fills the screen,
-Esc shows all slides.</p>
+Esc shows all slides. To print a deck, add ?print-pdf to its address.</p>
 <ul>
 ITEMS
 </ul>
