@@ -9,6 +9,7 @@
 #   LAB_FLAGS    more flags for JupyterLab, as in `make lab LAB_FLAGS="--no-browser --port 9000"`.
 #   FOLDER       for `make report`: where the submitted notebooks are.
 #   NAMES        for `make outputs` and `make slides`: only these notebooks, by number or name.
+#   PDF          for `make slides`: PDF=folder also prints the decks into that folder.
 #   TIMING       for `make outputs`: TIMING=1 also refreshes the cells that measure time.
 #   PROGRAMS     for `make fuzz`: how many random programs.
 #   COLAB_PACKAGES  for `make test-colab`: a file with Colab's versions, as `pip freeze` prints them.
@@ -17,6 +18,7 @@ TORCH_INDEX ?=
 LAB_FLAGS ?=
 FOLDER ?=
 NAMES ?=
+PDF ?=
 TIMING ?=
 COLAB_PACKAGES ?=
 PROGRAMS ?= 5000
@@ -60,7 +62,7 @@ test-colab: $(DEV_STAMP)  ## run every notebook alone, on Colab's versions of th
 	TORCH_INDEX='$(TORCH_INDEX)' $(BIN)/python tools/colab.py $(COLAB_PACKAGES)
 
 slides: $(DEV_STAMP) $(WEB_STAMP)  ## make the notebooks' slides in build/slides
-	$(BIN)/python tools/slides.py $(NAMES)
+	$(BIN)/python tools/slides.py $(NAMES) $(if $(PDF),--pdf '$(PDF)')
 
 site: $(DEV_STAMP) $(WEB_STAMP)  ## make the course's web site in build/site
 	$(BIN)/python docs/gather.py build/site-source

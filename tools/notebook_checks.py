@@ -21,11 +21,11 @@ from nbformat import NotebookNode
 from nbformat.validator import iter_validate
 
 from address import repository, setup_cell
-from notebooks import LECTURE_PARTS, ROOT, cell_name, normalise, slide_type, tags
+from notebooks import LECTURE_PARTS, ROOT, SLIDE_PARTS, cell_name, normalise, slide_type, tags
 
 MOST_CODE_LINES = 15
 LECTURE_MINUTES = range(40, 51)  # one deck is one lecture of 50 minutes, questions included
-SLIDE_TYPES = {"slide", "subslide", "fragment", "skip", "-"}
+SLIDE_TYPES = {"slide", "subslide", "fragment", "notes", "skip", "-"}
 RASTER_IMAGES = ("image/png", "image/jpeg", "image/gif")
 VOID_ELEMENTS = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "wbr"}
 
@@ -368,7 +368,7 @@ def lecture_is_planned(nb: NotebookNode) -> list[str]:
             asks = level == 2 and not text.endswith("Summary")
             needed = ["minutes"] * (level <= 2) + ["ask", "misconception", "answer"] * asks
             faults += [f"{name}: lecture, no {key!r}" for key in needed if key not in lecture]
-        elif lecture and (level > 2 or slide_type(cell) == "skip"):
+        elif not lecture.keys() <= SLIDE_PARTS and (level > 2 or slide_type(cell) == "skip"):
             faults.append(f"{name}: lecture, but the cell opens no slide (slide_type 'slide')")
         minutes += lecture.get("minutes", 0) if _is_minutes(lecture.get("minutes")) else 0
     if minutes not in LECTURE_MINUTES:
@@ -386,9 +386,12 @@ def _lecture_type_faults(lecture: NotebookNode) -> Iterator[str]:
         if key == "minutes":
             if not _is_minutes(value):
                 yield f"'minutes' is {value!r}, a positive whole number expected"
-        elif key not in LECTURE_PARTS:
-            known = ", ".join(["minutes", *LECTURE_PARTS])
+        elif key not in LECTURE_PARTS and key not in SLIDE_PARTS:
+            known = ", ".join(["minutes", *LECTURE_PARTS, *sorted(SLIDE_PARTS)])
             yield f"{key!r} is unknown; there are: {known}"
+        elif key == "mark" and isinstance(value, list) and value:
+            for one in value:
+                yield from _lecture_type_faults(NotebookNode(mark=one))
         elif not isinstance(value, str) or not value.strip():
             yield f"{key!r} is {value!r}, a text expected"
 

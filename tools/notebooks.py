@@ -38,6 +38,8 @@ LECTURE_PARTS = {
     "answer": "Answer",
     "say": "For the speaker",
 }
+# What else it may hold: what the slide shows of the cell (slide_plan.py).
+SLIDE_PARTS = {"slide", "lines", "mark", "output", "crop", "uncover"}
 # How JupyterLab and Colab know that a cell's source is out of sight.
 HIDDEN_SOURCE = {"jupyter": {"source_hidden": True}, "cellView": "form"}
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"

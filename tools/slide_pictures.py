@@ -13,46 +13,7 @@ SIZE = {"width": 1280, "height": 720}
 SHEET_COLUMNS, SHEET_ROWS = 2, 3
 PART_OF_A_SHEET = (800, 450)
 
-# Shows every slide with all its fragments and notes what does not fit. What lies inside a picture
-# or a formula is theirs; their own box counts.
-LOOK = """() => Reveal.getSlides().map((slide) => {
-    const LITERAL = "pre, code, svg, script, style";
-    const {h, v} = Reveal.getIndices(slide);
-    Reveal.slide(h, v, 1000);
-    const box = slide.querySelector(".fit"), edge = box.getBoundingClientRect(), faults = [];
-    // Neither a folded part nor what only a screen reader is told takes room.
-    const seen = (element) =>
-        element.checkVisibility() && !getComputedStyle(element).clipPath.startsWith("inset(50%");
-    const shown = [...box.querySelectorAll("*:not(svg *, mjx-container *)")].filter(seen);
-    const name = (element) =>
-        `<${element.tagName.toLowerCase()}> ${element.textContent.trim().slice(0, 40)}`;
-    for (const element of shown) {
-        const place = element.getBoundingClientRect(), style = getComputedStyle(element);
-        if (place.right > edge.right + 1) faults.push(`too wide: ${name(element)}`);
-        if (place.bottom > edge.bottom + 1) faults.push(`too low: ${name(element)}`);
-        if (style.overflowX !== "visible" && element.scrollWidth > element.clientWidth + 1)
-            faults.push(`clipped: ${name(element)}`);
-        if (element.tagName === "PRE" && element.scrollWidth > element.clientWidth + 1)
-            faults.push(`a line is too long: ${name(element)}`);
-    }
-    if (box.dataset.fits !== "yes") faults.push("does not fit at the smallest scale: split it");
-    for (const formula of slide.querySelectorAll("mjx-merror, [data-mml-node=merror]"))
-        faults.push(`bad formula: ${name(formula)}`);
-    const walker = document.createTreeWalker(slide, NodeFilter.SHOW_TEXT);
-    for (let text; (text = walker.nextNode()); )
-        if (/\\$|\\\\\\(/.test(text.data) && !text.parentElement.closest(LITERAL))
-            faults.push(`a formula that was not typeset: ${text.data.trim().slice(0, 40)}`);
-    for (const image of box.querySelectorAll("img"))
-        if (!image.alt || image.alt.startsWith("No description"))
-            faults.push("an image without alt text");
-    for (const svg of box.querySelectorAll("svg[role=img]:not(mjx-container *)"))
-        if (!svg.getAttribute("aria-label") && !svg.querySelector(":scope > title"))
-            faults.push("a picture without a label");
-    return {
-        id: slide.id, h, v, faults, scale: Number(box.dataset.scale),
-        notes: slide.querySelector("aside.notes").innerText,
-    };
-})"""
+LOOK = (Path(__file__).parent / "slides_template" / "look.js").read_text(encoding="utf-8")
 
 
 def open_deck(browser: Any, address: str) -> Any:
@@ -69,8 +30,9 @@ def look(page: Any) -> list[dict[str, Any]]:
     Returns
     -------
     list of dict
-        For each slide its id, its place (h, v), its scale, its speaker notes as text, and its
-        faults in plain words.
+        For each slide its id, its place (h, v), its scale, the smallest type of its text and
+        of its pictures in pixels of a slide 720 high (None where there is none), its speaker notes
+        as text and the size of their type, and its faults in plain words.
     """
     return page.evaluate(LOOK)
 
@@ -88,6 +50,28 @@ def take_pictures(decks: Sequence[Path], folder: Path) -> None:
         browser.close()
 
 
+def print_pdf(decks: Sequence[Path], folder: Path) -> list[Path]:
+    """Print decks, a page for each slide with all that it shows in the end, and return the files.
+
+    Sweeps stand at their last step. The pages have the shape of the slides; nothing is scaled.
+    """
+    from playwright.sync_api import sync_playwright
+
+    folder.mkdir(parents=True, exist_ok=True)
+    files = []
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=chromium.find(), args=chromium.QUIET)
+        for deck in decks:
+            page = open_deck(browser, f"{deck.resolve().as_uri()}?print-pdf")
+            page.wait_for_selector(".pdf-page")
+            files.append(folder / f"{deck.stem}.pdf")
+            page.pdf(path=files[-1], print_background=True, prefer_css_page_size=True)
+            print(f"printed: {files[-1]}")
+            page.close()
+        browser.close()
+    return files
+
+
 def _take_pictures_of(page: Any, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob("*.png"):
@@ -99,7 +83,9 @@ def _take_pictures_of(page: Any, folder: Path) -> None:
         page.evaluate("document.getAnimations().forEach((animation) => animation.finish())")
         pictures.append(folder / f"{number:02d}-{slide['id']}.png")
         page.screenshot(path=pictures[-1])
-        print(f"{number:3} {slide['id']:30} {slide['scale']:.0%} {'; '.join(slide['faults'])}")
+        types = "/".join(f"{slide[kind] or 0:.0f}" for kind in ("type", "drawn"))
+        sizes = f"{slide['scale']:.0%} {types} px"
+        print(f"{number:3} {slide['id']:30} {sizes} {'; '.join(slide['faults'])}")
     _write_sheets(pictures, folder)
 
 

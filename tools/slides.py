@@ -17,10 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nbconvert import SlidesExporter
-from nbconvert.filters import markdown2html
+from nbconvert.filters import Highlight2HTML, markdown2html
 from nbformat import NotebookNode
 
 from notebooks import LECTURE_PARTS, ROOT, asks, chosen, read, slide_type, tags
+from slide_plan import code_on_slide, is_planned, marked_lines, plan_faults, put_outputs
 
 TEMPLATE = Path(__file__).resolve().parent / "slides_template"
 WEB = ROOT / "build" / "web" / "node_modules"
@@ -40,6 +41,9 @@ OWN_ASSETS = ("deck.css", "deck.js")
 
 # A link into the glossary leads nowhere from a deck.
 GLOSSARY_LINK = re.compile(r"\[([^\]]*)\]\(\.\./docs/[^)]*\)")
+ANCHOR_LINK = re.compile(r'<a class="anchor-link".*?</a>')
+# The name that nbconvert itself gives to a cell without its source.
+REMOVE_SOURCE = {"remove_source": True}
 # An exercise's check of an answer that nobody has given yet tells a room nothing.
 EXERCISE_CHECK = re.compile(r"^ex\d+\.\w+\.check\(", re.MULTILINE)
 
@@ -81,12 +85,12 @@ def heading(cell: NotebookNode) -> str:
 def parts_by_cell(cells: Sequence[NotebookNode]) -> Iterator[tuple[NotebookNode, Part]]:
     """Yield every cell with the part of the lecture that it belongs to.
 
-    A part begins at a slide with a heading or with lecture metadata.
+    A part begins at a slide with a heading or with minutes of its own.
     """
     part = Part("", NotebookNode(), 0)
     for cell in cells:
         lecture = cell.metadata.get("lecture", {})
-        if slide_type(cell) == "slide" and (lecture or heading(cell)):
+        if slide_type(cell) == "slide" and ("minutes" in lecture or heading(cell)):
             part = Part(heading(cell) or part.title, lecture, part.start + part.minutes)
         yield cell, part
 
@@ -118,27 +122,85 @@ def shows_its_code(cell: NotebookNode) -> bool:
     return "slide-code" in tags(cell) or not hidden
 
 
+def plan(cell: NotebookNode) -> None:
+    """Put into a cell what its planned slide shows of it."""
+    if cell.cell_type == "markdown":
+        cell.source = cell.metadata.get("lecture", {}).get("slide", cell.source)
+        return
+    above = markdown2html(cell.metadata.get("lecture", {}).get("slide", ""))
+    for key in ("crop", "uncover"):
+        cell.metadata[key] = cell.metadata.get("lecture", {}).get(key, "")
+    cell.metadata.above = ANCHOR_LINK.sub("", above)
+    cell.source = code_on_slide(cell)
+    cell.metadata.marked = marked_lines(cell.source, cell)
+    put_outputs(cell)
+    if not cell.source:
+        cell.metadata.transient = REMOVE_SOURCE
+
+
+def prose(cells: Sequence[NotebookNode]) -> str:
+    """Return the prose of the cells of one slide that the slide itself leaves out, as HTML."""
+    texts = [
+        re.sub(r"^#+ .*\n*", "", cell.source, flags=re.MULTILINE)
+        for cell in cells
+        if cell.cell_type == "markdown"
+        and ("slide" in cell.metadata.get("lecture", {}) or slide_type(cell) == "notes")
+    ]
+    text = markdown2html(GLOSSARY_LINK.sub(r"\1", "\n\n".join(texts)))
+    return f"<h4>In the notebook</h4>{text}" if text.strip() else ""
+
+
+def cells_by_slide(cells: Sequence[NotebookNode]) -> list[list[NotebookNode]]:
+    """Return the cells, those of each slide together."""
+    slides: list[list[NotebookNode]] = []
+    for cell in cells:
+        if slide_type(cell) in ("slide", "subslide") or not slides:
+            slides.append([])
+        slides[-1].append(cell)
+    return slides
+
+
 def prepared(nb: NotebookNode) -> NotebookNode:
     """Return a copy of a notebook with what the template needs in the cells' metadata."""
     nb = copy.deepcopy(nb)
     nb.cells = [cell for cell in nb.cells if slide_type(cell) != "skip"]
     nb.metadata.title = heading(nb.cells[0])
+    nb.metadata.planned = is_planned(nb)
     placed = list(parts_by_cell(nb.cells))
     slides = [part for cell, part in placed if slide_type(cell) in ("slide", "subslide")]
     for cell, part in placed:
         # The answer is needed where the question's result is in sight: on a later slide.
         cell.metadata.notes = speaker_notes(part)
-        cell.metadata.running = part.title
+        cell.metadata.running = "" if nb.metadata.planned else part.title
         cell.metadata.seconds = round(60 * part.minutes / max(1, slides.count(part)))
+    nb.cells[0].metadata.notes += timetable(slides)
+    if nb.metadata.planned:
+        for cells in cells_by_slide(nb.cells)[1:]:  # the title has the timetable
+            cells[0].metadata.notes += prose(cells)
+        nb.cells = [cell for cell in nb.cells if slide_type(cell) != "notes"]
+    for cell in nb.cells:
+        if nb.metadata.planned:
+            plan(cell)
+        elif cell.cell_type == "code":
+            leave_out(cell)
         if cell.cell_type == "markdown":
             cell.source = GLOSSARY_LINK.sub(r"\1", cell.source)
-        if cell.cell_type == "code" and EXERCISE_CHECK.search(cell.source):
-            cell.outputs = []
-        if not shows_its_code(cell):
-            # The name that nbconvert itself gives to a cell without its source.
-            cell.metadata.transient = {"remove_source": True}
-    nb.cells[0].metadata.notes += timetable(slides)
     return nb
+
+
+def leave_out(cell: NotebookNode) -> None:
+    """Leave out what a slide that nobody planned does not show of a code cell."""
+    if EXERCISE_CHECK.search(cell.source):
+        cell.outputs = []
+    if not shows_its_code(cell):
+        cell.metadata.transient = REMOVE_SOURCE
+
+
+def highlighted(cell: NotebookNode) -> str:
+    """Return the source of a code cell as HTML, with the lines that matter marked."""
+    return Highlight2HTML(extra_formatter_options={"hl_lines": cell.metadata.get("marked", [])})(
+        cell.source, metadata=cell.metadata
+    )
 
 
 def deck(path: Path) -> str:
@@ -151,6 +213,7 @@ def deck(path: Path) -> str:
         exclude_anchor_links=True,
         embed_images=True,
     )
+    exporter.register_filter("highlighted", highlighted)
     resources = {"metadata": {"name": path.stem, "path": str(path.parent)}}
     page, _ = exporter.from_notebook_node(prepared(read(path)), resources)
     return page
@@ -189,7 +252,7 @@ body { max-width: 42em; margin: 3em auto; padding: 0 1em; font: 1.2rem/1.6 Arial
 <main>
 <h1>Automatic differentiation in PyTorch</h1>
 <p>Each deck is one lecture. Space goes on, S opens the speaker's view, F fills the screen,
-Esc shows all slides.</p>
+Esc shows all slides. To print a deck, add ?print-pdf to its address.</p>
 <ul>
 ITEMS
 </ul>
@@ -241,15 +304,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--screenshots", type=Path, metavar="DIR", help="also take a picture of every slide"
     )
+    parser.add_argument("--pdf", type=Path, metavar="DIR", help="also print every deck to a PDF")
     options = parser.parse_args(arguments)
-    decks = make_decks(chosen(options.names))
+    notebooks = chosen(options.names)
+    decks = make_decks(notebooks)
     for path in decks:
         print(f"written: {path.relative_to(ROOT)}")
+    for notebook in filter(lambda path: is_planned(read(path)), notebooks):
+        for fault in plan_faults(read(notebook)):
+            print(f"{notebook.name}: {fault}", file=sys.stderr)
+    # Only here is a browser needed, and the program that drives it.
     if options.screenshots is not None:
-        # Only here is a browser needed, and the program that drives it.
         from slide_pictures import take_pictures
 
         take_pictures(decks, options.screenshots)
+    if options.pdf is not None:
+        from slide_pictures import print_pdf
+
+        print_pdf(decks, options.pdf)
     return 0
 
 

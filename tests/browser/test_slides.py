@@ -8,8 +8,9 @@ import pytest
 from nbformat import v4
 
 import slides
-from notebooks import course_notebooks, read, slide_type, write
+from notebooks import course_notebooks, read, write
 from slide_pictures import SMALLEST_SCALE, look, open_deck
+from slide_plan import is_planned
 
 NOTEBOOKS = course_notebooks()
 
@@ -63,7 +64,7 @@ def opened(browser, address, own):
 
 
 def sections_of(notebook):
-    return [c for c in read(notebook).cells if slide_type(c) == "slide" and "lecture" in c.metadata]
+    return [c for c in read(notebook).cells if "minutes" in c.metadata.get("lecture", {})]
 
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
@@ -76,11 +77,21 @@ def test_a_deck_fits_and_is_complete(decks, browser, notebook):
     assert faults == []
     assert len(seen) > 15
     assert min(s["scale"] for s in seen) >= SMALLEST_SCALE
+    if is_planned(read(notebook)):
+        assert_it_can_be_read(seen)
     assert "Timetable" in seen[0]["notes"]
     notes = {s["id"]: s["notes"] for s in seen}
     assert len(sections_of(notebook)) > 5
     for cell in sections_of(notebook):
         assert f"{cell.metadata.lecture['minutes']} min" in notes[cell.id]
+
+
+def assert_it_can_be_read(seen):
+    """In pixels of a slide 720 high: of the projected type, and of notes in a window of 1280."""
+    assert {s["scale"] for s in seen} == {1}
+    assert min(s["type"] for s in seen) >= 24
+    assert min(s["drawn"] or 24 for s in seen) >= 20
+    assert min(s["notesSize"] for s in seen) >= 14
 
 
 def test_the_speaker_view_shows_the_notes_without_a_network(decks, browser):
@@ -91,16 +102,17 @@ def test_the_speaker_view_shows_the_notes_without_a_network(decks, browser):
     notes = popup.value.locator(".speaker-controls-notes .value")
     notes.get_by_role("heading", name="Ask the room").wait_for()
     headings = notes.locator("h4").all_inner_texts()
-    minutes = [
-        cell.metadata.lecture["minutes"]
-        for cell in read(NOTEBOOKS[0]).cells
-        if "lecture" in cell.metadata
-    ]
+    minutes = [cell.metadata.lecture["minutes"] for cell in sections_of(NOTEBOOKS[0])]
     third = next(n for n, c in enumerate(sections_of(NOTEBOOKS[0])) if c.id == "local-question")
     assert headings[0].startswith(f"{minutes[third]} min · 0:{sum(minutes[:third]):02}")
     assert headings[1:] == [
-        *("Ask the room", "A common misconception", "Answer", "For the speaker")
+        *("Ask the room", "A common misconception", "Answer", "For the speaker"),
+        "In the notebook",
     ]
+    popup.value.set_viewport_size({"width": 1280, "height": 800})
+    assert popup.value.locator("#speaker-controls").evaluate(
+        "(controls) => controls.scrollHeight <= controls.clientHeight"
+    )
     assert notes.locator("mjx-container svg").count() > 3
     assert faults == []
     page.context.close()
@@ -158,14 +170,41 @@ def test_planted_faults_are_seen_and_nothing_else(web, browser, tmp_path):
         assert any(expected in fault for fault in seen["faults"]), (expected, seen["faults"])
 
 
-def test_an_explorer_answers_in_a_deck(decks, browser):
-    notebook = next(path for path in NOTEBOOKS if path.stem.startswith("02_"))
-    page = open_deck(browser, f"{(decks / notebook.stem).as_uri()}.html#/directions-terms")
-    page.keyboard.press("ArrowRight")  # the pictures come after the words
-    for anyway in page.get_by_role("button", name="Show it anyway").all():
-        anyway.click()  # the card before it has folded it
-    page.get_by_role("button", name="Forward").press("End")
-    captions = page.locator("figcaption:visible").all_inner_texts()
-    assert captions[0].startswith("7. tangent of e")
-    assert captions[1].startswith("6. adjoint of b")
+def deck_at(browser, decks, number, slide):
+    name = next(path.stem for path in NOTEBOOKS if path.stem.startswith(number))
+    return open_deck(browser, f"{(decks / name).as_uri()}.html#/{slide}")
+
+
+def test_the_key_that_goes_on_moves_two_sweeps(decks, browser):
+    page = deck_at(browser, decks, "02_", "directions-terms")
+    captions = page.locator("section.present figcaption")
+    captions.get_by_text("no adjoint is known yet").wait_for()
+    for _ in range(7):
+        page.keyboard.press("ArrowRight")
+    captions.get_by_text("7. tangent of e").wait_for()
+    captions.get_by_text("6. adjoint of b").wait_for()
+    page.keyboard.press("ArrowLeft")
+    captions.get_by_text("6. tangent of e").wait_for()
     page.context.close()
+
+
+def test_time_passes_over_a_picture(decks, browser):
+    page = deck_at(browser, decks, "03_", "checkpoint-picture")
+    strips = page.locator("section.present .strip")
+    hidden = "(strips) => strips.filter((one) => one.classList.contains('visible')).length"
+    assert strips.count() == 12 and strips.evaluate_all(hidden) == 0
+    for _ in range(3):
+        page.keyboard.press("Space")
+    assert strips.evaluate_all(hidden) == 3
+    page.context.close()
+
+
+def test_a_deck_is_printed_with_a_page_for_each_slide(decks, browser):
+    page = open_deck(browser, f"{(decks / NOTEBOOKS[0].stem).as_uri()}.html?print-pdf")
+    assert page.locator(".strip:visible").count() == 0
+    assert page.locator("input[aria-label=step]").evaluate_all(
+        "(sliders) => sliders.every((slider) => slider.value === slider.max)"
+    )
+    pages = page.locator(".pdf-page").count()
+    page.context.close()
+    assert pages == len(slides.cells_by_slide(slides.prepared(read(NOTEBOOKS[0])).cells))
