@@ -20,7 +20,7 @@ const DUMPED = [
   ...[1.9, 1.8, 1.7, 1.6, 1.5, 1.4, 1.3].map((pictures) => ({ pictures, scale: 1 })),
   ...SHRUNK,
 ];
-// In a planned deck the type keeps its size from slide to slide: only pictures, code and cards give.
+// In a planned deck the type keeps its size from slide to slide: pictures, code and cards give.
 const planned = (hasPictures) => [
   ...(hasPictures ? [28, 26, 24] : [40, 36, 34, 32, 30, 28, 26, 24]).flatMap((code) =>
     range(hasPictures ? 3.4 : 1.8, 1.8, 0.05).map((pictures) => ({ pictures, code, scale: 1 })),
@@ -39,6 +39,8 @@ window.MathJax = {
   svg: { fontCache: "local", scale: 0.92 },
   options: { enableMenu: false },
 };
+
+const make = (tag, className) => Object.assign(document.createElement(tag), { className });
 
 function setSize(box, { pictures, scale, code = 24 }) {
   box.style.setProperty("--code-size", `${code}px`);
@@ -85,9 +87,10 @@ function forTheWall(svg) {
 function redraw(image) {
   if (!image.src.startsWith("data:image/svg+xml;base64,")) return;
   const bytes = Uint8Array.from(atob(image.src.split(",")[1]), (c) => c.charCodeAt(0));
-  const svg = new DOMParser().parseFromString(new TextDecoder().decode(bytes), "image/svg+xml").documentElement;
-  forTheWall(svg);
-  image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(new XMLSerializer().serializeToString(svg))}`;
+  const drawing = new DOMParser().parseFromString(new TextDecoder().decode(bytes), "image/svg+xml");
+  forTheWall(drawing.documentElement);
+  const text = new XMLSerializer().serializeToString(drawing);
+  image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(text)}`;
 }
 
 const PICTURES = "img, svg[role=img]:not(mjx-container *), .ad-explorer .picture svg";
@@ -110,11 +113,11 @@ function fit(box) {
 }
 
 // The largest type in which all of a slide's notes are in sight in a speaker's view of 1280 × 800.
-const NOTES = { width: 616, height: 574, window: 1280 };
+const NOTES = { width: 616, height: 545, window: 1280 };
 
 function fitNotes(notes) {
   const text = notes.lastElementChild;
-  const trial = Object.assign(document.createElement("div"), { className: "trial speaker-controls-notes" });
+  const trial = make("div", "trial speaker-controls-notes");
   trial.style.width = `${NOTES.width}px`;
   trial.append(text);
   document.body.append(trial);
@@ -132,7 +135,7 @@ function fitNotes(notes) {
 function stack(fragment) {
   const before = fragment.previousElementSibling;
   const isStack = before.classList.contains("stack");
-  const pile = isStack ? before : Object.assign(document.createElement("div"), { className: "stack" });
+  const pile = isStack ? before : make("div", "stack");
   if (!isStack) before.replaceWith(pile);
   pile.append(...(isStack ? [] : [before]), fragment);
 }
@@ -143,7 +146,9 @@ async function crop(cell) {
   const picture = cell.querySelector("img[src^='data:image/png']");
   await picture.decode();
   const { naturalWidth: width, naturalHeight: height } = picture;
-  const canvas = Object.assign(document.createElement("canvas"), { width: (right - left) * width, height: (bottom - top) * height });
+  const canvas = document.createElement("canvas");
+  canvas.width = (right - left) * width;
+  canvas.height = (bottom - top) * height;
   canvas.getContext("2d").drawImage(picture, -left * width, -top * height);
   picture.setAttribute("width", (right - left) * picture.getAttribute("width"));
   picture.src = canvas.toDataURL();
@@ -154,14 +159,16 @@ function cover(cell) {
   const [direction, ...numbers] = cell.dataset.uncover.split(" ");
   const [left, top, right, bottom, steps] = numbers.map(Number);
   const picture = cell.querySelector("img");
-  const frame = Object.assign(document.createElement("div"), { className: "frame" });
+  const frame = make("div", "frame");
   picture.replaceWith(frame);
   frame.append(picture);
-  const [width, height] = direction === "right" ? [(right - left) / steps, bottom - top] : [right - left, (bottom - top) / steps];
+  const [across, down] = direction === "right" ? [1, 0] : [0, 1];
+  const width = (right - left) / (across ? steps : 1);
+  const height = (bottom - top) / (down ? steps : 1);
   for (let i = 0; i < steps; i++) {
-    const strip = Object.assign(document.createElement("span"), { className: "fragment fade-out strip" });
-    const [x, y] = direction === "right" ? [left + i * width, top] : [left, top + i * height];
-    for (const [side, share] of Object.entries({ left: x, top: y, width, height })) strip.style[side] = `${share}%`;
+    const strip = make("span", "fragment fade-out strip");
+    const place = { left: left + across * i * width, top: top + down * i * height, width, height };
+    for (const [side, share] of Object.entries(place)) strip.style[side] = `${share}%`;
     frame.append(strip);
   }
 }
@@ -169,13 +176,15 @@ function cover(cell) {
 // The key that goes on also moves a sweep that can be stepped through: each step is a fragment.
 function stepsOf(explorer) {
   const slider = explorer.querySelector("input[aria-label=step]");
-  return slider && { slider, forward: [...explorer.querySelectorAll("button")].find((one) => one.textContent.startsWith("Forward")) };
+  const buttons = [...explorer.querySelectorAll("button")];
+  const forward = buttons.find((one) => one.textContent.startsWith("Forward"));
+  return slider && { slider, forward };
 }
 
 function addSteps(explorer) {
   const steps = stepsOf(explorer);
   for (let i = 0; i < Number(steps?.slider.max ?? 0); i++) {
-    explorer.after(Object.assign(document.createElement("span"), { className: "fragment beat" }));
+    explorer.after(make("span", "fragment beat"));
   }
 }
 
@@ -223,7 +232,8 @@ async function start() {
     plugins: [RevealNotes],
   });
   if (Reveal.isPrintView()) {
-    for (const { slider } of [...document.querySelectorAll(".ad-explorer")].map(stepsOf).filter(Boolean)) {
+    const explorers = [...document.querySelectorAll(".ad-explorer")];
+    for (const { slider } of explorers.map(stepsOf).filter(Boolean)) {
       slider.value = slider.max;
       slider.oninput();
     }

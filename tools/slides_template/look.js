@@ -42,13 +42,16 @@
     }
     for (const text of box.querySelectorAll("svg text:not(mjx-container *)"))
         if (text.checkVisibility() && text.textContent.trim())
-            drawn.push(parseFloat(getComputedStyle(text).fontSize) * text.getScreenCTM().a / Reveal.getScale());
+            drawn.push(
+                parseFloat(getComputedStyle(text).fontSize) * text.getScreenCTM().a / Reveal.getScale()
+            );
     for (const image of [...box.querySelectorAll("img")].filter(seen)) {
         const width = image.getBoundingClientRect().width / Reveal.getScale();
         if (image.src.startsWith("data:image/svg")) {
-            const svg = decodeURIComponent(image.src), units = parseFloat(svg.match(/viewBox="\S+ \S+ (\S+)/)[1]);
-            const sizes = [...svg.matchAll(/font-size="([\d.]+)"/g)].map((found) => Number(found[1]));
-            drawn.push(Math.min(...sizes) * width / units);
+            const svg = decodeURIComponent(image.src);
+            const units = parseFloat(svg.match(/viewBox="\S+ \S+ (\S+)/)[1]);
+            const sizes = [...svg.matchAll(/font-size="([\d.]+)"/g)];
+            drawn.push(Math.min(...sizes.map((found) => found[1])) * width / units);
         } else {
             // A plot's text has 10 points unless it says otherwise, and 96 pixels to the inch.
             drawn.push(10 / 72 * 96 * width / Number(image.getAttribute("width")));
