@@ -1,7 +1,7 @@
 """Time sparse Hessians: this course's engine beside asdex, CasADi and the dense methods.
 
     python benchmarks/sparse_hessian.py [--sizes 1000 10000] [--problems ...] [--methods ...]
-        [--clock processor]
+        [--clock processor] [--write]
 
 Each measurement runs in a process of its own, with one thread and a time limit, after the others.
 A process first goes through a tiny problem of the same kind, so that imports and compiled code
@@ -10,7 +10,8 @@ function to the first Hessian in CSR (or dense), `each` the shortest time of a f
 `gradients` is `each` in units of the shortest time of a gradient of the same library, and `peak`
 the most memory that the process has had, libraries included. On a machine that others use as well,
 `--clock processor` counts the seconds of this process only, in all its threads. Peers that are not
-installed are left out: pip install jax asdex casadi.
+installed are left out: pip install jax asdex casadi. `--write` keeps the numbers beside this
+script, from where README's table comes.
 """
 
 import argparse
@@ -21,7 +22,9 @@ import resource
 import subprocess
 import sys
 import time
+from pathlib import Path
 
+KEPT = Path(__file__).with_suffix(".json")
 PROBLEMS = ("rosenbrock", "arrowhead", "bratu", "surface", "masked")
 METHODS = ("ours", "ours compiled", "asdex", "casadi sx", "casadi mx", "dense", "article", "jax")
 TINY = 16
@@ -334,6 +337,7 @@ def main():
     )
     parser.add_argument("--limit", type=float, default=60.0, help="seconds for one measurement")
     parser.add_argument("--clock", choices=("wall", "processor"), default="wall")
+    parser.add_argument("--write", action="store_true", help="keep the numbers in a file")
     parser.add_argument("--measure", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.measure:
@@ -341,6 +345,7 @@ def main():
         print(json.dumps(measure(method, name, int(n))))
         return
     os.environ["BENCHMARK_CLOCK"] = options.clock
+    kept = []
     print("| problem | n | method | products | first | each | gradients | peak |")
     print("|---|---|---|---|---|---|---|---|")
     for name in options.problems:
@@ -351,6 +356,11 @@ def main():
                 found = run_apart(method, name, n, options.limit)
                 if found not in ("", "too large", "not installed"):
                     print(row(method, name, n, found), flush=True)
+                    found = {"why": found} if isinstance(found, str) else found
+                    kept.append({"problem": name, "n": n, "method": method} | found)
+    if options.write:
+        lines = ",\n".join(json.dumps(one) for one in kept)
+        KEPT.write_text(f"[\n{lines}\n]\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
