@@ -40,12 +40,15 @@ import math
 import random
 import textwrap
 from collections.abc import Callable, Iterable
+from dataclasses import replace
+from functools import partial
 from types import ModuleType
 
 from . import record
 from .comparing import Tolerance, difference, plain, show
 from .display import CheckResult, Hint, Solution, Task
 from .judging import Call, Case, Judge, Method, Mistake, has_dots, is_perhaps
+from .nearly import nearly
 from .running import Raised, Returned, TimedOut, limited, world_kept
 
 __all__ = ["Call", "Case", "Exercise", "case", "exercise", "exercises_in"]
@@ -69,13 +72,15 @@ def case(*arguments, **texts: str) -> Case:
     return Case(arguments, **texts)
 
 
-def exercise(function: Callable | None = None, **settings):
+def exercise(function: Callable | None = None, *, kind: type[Exercise] | None = None, **settings):
     """Make an `Exercise` of its solution; for use as a decorator, with or without settings.
 
     Parameters
     ----------
     function : callable
         The solution. Its docstring is the task.
+    kind : type, optional
+        A kind of `Exercise` that judges in a way of its own.
     **settings
         Those of `Exercise`.
 
@@ -87,9 +92,8 @@ def exercise(function: Callable | None = None, **settings):
     >>> half
     <Exercise half(x): task, check(answer), hint(), solution(), use(answer)>
     """
-    if function is None:
-        return lambda solution: Exercise(solution, **settings)
-    return Exercise(function, **settings)
+    make = partial(kind or Exercise, **settings)
+    return make if function is None else make(function)
 
 
 def exercises_in(module: ModuleType) -> list[Exercise]:
@@ -125,6 +129,9 @@ class Exercise:
         The imports that an answer may build on. The notebook has them above the exercise.
     form : str, optional
         What kind of value is asked for, to be told where the answer is of another kind.
+    near : str, optional
+        What is said of a wrong answer whose numbers are within a hundredth of the true ones, as a
+        difference quotient's are.
 
     Attributes
     ----------
@@ -167,11 +174,12 @@ class Exercise:
         next_try: str = "",
         uses: str = "",
         form: str = "",
+        near: str = "",
     ) -> None:
         self.reference = reference
         self.name = reference.__name__
         self.minutes, self.insight, self.next_try = minutes, insight, next_try
-        self._form = form
+        self._form, self._near = form, near
         self.uses = textwrap.dedent(uses).strip()
         self.mistakes: list[Mistake] = []
         self.methods: list[Method] = []
@@ -300,6 +308,11 @@ class Exercise:
 
         return register
 
+    def add_mistakes(self, *messages_and_functions: str | Callable) -> None:
+        """Add mistakes as `mistake` does: the message of each, then its function."""
+        pairs = zip(messages_and_functions[::2], messages_and_functions[1::2], strict=True)
+        self.mistakes += [Mistake(function, message) for message, function in pairs]
+
     def method(
         self,
         message: str | Callable[[Call], str],
@@ -364,6 +377,8 @@ class Exercise:
                 )
             except TimedOut as late:
                 result = judge.too_late(seconds, late.stopped)
+        if self._near and result.status == "wrong" and not result.mistake and nearly(result):
+            result = replace(result, message=self._near)
         if printed.text and result.status != "not attempted":
             result = result.with_rows(("Printed", printed.text))
         return result
