@@ -31,8 +31,6 @@ from .graphs01 import (
     z_graph,
 )
 
-# sine
-
 
 @sine.cases
 def _angles():
@@ -42,9 +40,6 @@ def _angles():
 @sine.random_cases
 def _more_angles(random):
     return [case(random.uniform(-5.0, 5.0))]
-
-
-# quotient
 
 
 @quotient.cases
@@ -57,9 +52,6 @@ def _more_quotients(random):
     return [case(random.uniform(-3.0, 3.0), random.uniform(0.5, 3.0))]
 
 
-# power
-
-
 @power.cases
 def _powers():
     whole = [(2.0, 3), (3.0, 2), (-1.5, 2), (0.0, 2), (5.0, 1), (0.0, 1), (3.0, 0), (0.0, 0)]
@@ -69,9 +61,6 @@ def _powers():
 @power.random_cases
 def _more_powers(random):
     return [case(random.uniform(0.5, 2.0), random.choice([-2, -1, 4, 5]))]
-
-
-# sum_over_paths
 
 
 @sum_over_paths.cases
@@ -183,9 +172,6 @@ def _also_right(order):
 def _sweeps():
     sweeps = [reverse_sweep.reference, *faulty_sweeps.values(), _also_right, sums]
     return [case(sweep, label=what_it_leaves(sweep)) for sweep in sweeps]
-
-
-# count_paths
 
 
 @count_paths.cases

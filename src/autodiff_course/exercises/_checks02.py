@@ -36,8 +36,6 @@ from .ex02 import (
 )
 from .framework import case
 
-# multiply_duals
-
 
 @multiply_duals.cases
 def _factors():
@@ -55,9 +53,6 @@ def _random_factors(random):
     return [case(Pair(*numbers[:2]), Pair(*numbers[2:]))]
 
 
-# divide_duals
-
-
 @divide_duals.cases
 def _quotients():
     return [
@@ -73,9 +68,6 @@ def _quotients():
 def _random_quotients(random):
     x = Pair(random.uniform(-3.0, 3.0), random.uniform(-3.0, 3.0))
     return [case(x, Pair(random.choice((-1, 1)) * random.uniform(0.5, 3.0), random.random()))]
-
-
-# newton_step
 
 
 @newton_step.cases
@@ -99,9 +91,6 @@ def _random_starts(random):
 @newton_step.method("More runs than needed: one run of f gives the height and the slope.")
 def _one_run_for_both(call):
     return call.calls_of(call.arguments[0]) <= 1
-
-
-# jvp
 
 
 @jvp.cases
@@ -170,9 +159,6 @@ def _one_of_each(call):
     return call.calls_of(call.arguments[0]) <= 2  # push and pull are made by the same code
 
 
-# jacobian_by_columns
-
-
 @jacobian_by_columns.cases
 def _push_cases():
     return [case(times(one), len(one[0]), label=shape(one)) for one in MATRICES]
@@ -189,9 +175,6 @@ def _n_pushes(call):
     return call.calls_of(call.arguments[0]) <= call.arguments[1]
 
 
-# jacobian_by_rows
-
-
 @jacobian_by_rows.cases
 def _pull_cases():
     return [case(times(transpose(one)), len(one), label=shape(one)) for one in MATRICES]
@@ -206,9 +189,6 @@ def _random_pull_cases(random):
 @jacobian_by_rows.method("More sweeps than needed: one pull for each output is enough.")
 def _m_pulls(call):
     return call.calls_of(call.arguments[0]) <= call.arguments[1]
-
-
-# find_transposed
 
 
 @find_transposed.cases
@@ -238,9 +218,6 @@ def _one_push(call):
     return call.calls_of(call.arguments[0]) <= 1
 
 
-# bracket_costs
-
-
 @bracket_costs.cases
 def _chains():
     return [
@@ -255,9 +232,6 @@ def _chains():
 @bracket_costs.random_cases
 def _random_chains(random):
     return [case([random.randint(1, 20) for _ in range(random.randint(3, 6))])]
-
-
-# jacobian_costs
 
 
 @jacobian_costs.cases
@@ -275,9 +249,6 @@ def _random_graphs(random):
     inputs, outputs, unary = (random.randint(1, 9) for _ in range(3))
     binary = inputs + outputs + random.randint(1, 20)
     return [case(unary + binary, unary, unary + 2 * binary, inputs, outputs)]
-
-
-# matmul_vjp
 
 
 @matmul_vjp.cases

@@ -60,9 +60,6 @@ def _calls():
     return [case(*call, label=label) for label, call in calls.items()]
 
 
-# gradient_with_checkpoints
-
-
 @gradient_with_checkpoints.cases
 def _chains():
     x, adjoint = values(5, dtype=torch.float64), values(5, seed=1, dtype=torch.float64)
@@ -106,9 +103,6 @@ def _runs_little(call):
 _leaves(gradient_with_checkpoints, "x", 1)
 
 
-# best_segment
-
-
 @best_segment.cases
 def _budgets():
     pairs = [(6, 4), (6, 6), (6, 3), (400, 39), (400, 60), (400, 10), (1, 1), (97, 96), (97, 97)]
@@ -123,9 +117,6 @@ def _random_budgets(random):
 @best_segment.method("A segment length is a whole number: divide by `//`.")
 def _whole(call):
     return call.value is None or not isinstance(call.value, float)
-
-
-# gradient_by_halving
 
 
 @gradient_by_halving.cases
@@ -160,9 +151,6 @@ def _runs_of_a_logarithm(call):
 
 
 _leaves(gradient_by_halving, "x", 1)
-
-
-# gradient_with_frozen_norm
 
 
 @gradient_with_frozen_norm.cases

@@ -17,8 +17,6 @@ from .ex04 import (
 )
 from .framework import case
 
-# scaled_backward
-
 
 @scaled_backward.cases
 def _inputs():
@@ -39,9 +37,6 @@ def _inputs():
 )
 def _returns_tensors(call):
     return all(value is None or isinstance(value, torch.Tensor) for value in call.value)
-
-
-# straight_through
 
 
 @straight_through.cases
@@ -320,9 +315,6 @@ def _is_new(call):
     return all(one.setup_context is not default for one in classes)
 
 
-# training_calls
-
-
 @training_calls.cases
 def _sizes():
     return [case(n, k, s) for n, k in ((3, 10), (1, 7)) for s in ("forward", "central")]
@@ -357,9 +349,6 @@ def _watched():
 def _is_like_the_weights(call):
     w, value = call.arguments[1], call.value
     return isinstance(value, torch.Tensor) and (value.dtype, value.shape) == (w.dtype, w.shape)
-
-
-# best_step
 
 
 @best_step.cases

@@ -99,9 +99,6 @@ def _leaves_y(call):
     return call.unchanged
 
 
-# polyak_step
-
-
 @polyak_step.cases
 def _polyak():
     return [
@@ -111,9 +108,6 @@ def _polyak():
         case(1.0, torch.tensor([2.0]), 1.0),
         case(1.0, torch.tensor([2.0]), 3.0),
     ]
-
-
-# should_stop
 
 
 @should_stop.cases
@@ -131,9 +125,6 @@ def _runs():
     ]
 
 
-# best_fixed_step
-
-
 @best_fixed_step.cases
 def _matrices():
     return [
@@ -144,15 +135,9 @@ def _matrices():
     ]
 
 
-# predicted_iterations
-
-
 @predicted_iterations.cases
 def _predictions():
     return [case(2.0, 0.1), case(12.0, 1e-3), case(3.0, 0.5), case(100.0, 1e-6), case(1.5, 1e-4)]
-
-
-# newton_schulz
 
 
 @newton_schulz.cases
@@ -170,9 +155,6 @@ def _to_invert():
             label="a matrix without an inverse: 100 iterations",
         ),
     ]
-
-
-# pseudo_inverse
 
 
 @pseudo_inverse.cases

@@ -22,8 +22,6 @@ from .ex06 import (
 )
 from .framework import case
 
-# training_step
-
 
 @training_step.cases
 def _steps():
@@ -50,9 +48,6 @@ def _(call):
 def _leaves_the_parameters(call):
     tensors = call.arguments[1].values()
     return call.unchanged and not any(p.requires_grad or p.grad is not None for p in tensors)
-
-
-# pairwise
 
 
 @pairwise.cases
@@ -108,15 +103,9 @@ def _one_run(call):
     return call.calls_of(call.given[0]) == 1
 
 
-# clipped_gradient
-
-
 @clipped_gradient.cases
 def _clipped_cases():
     return _sample_cases(2.0) + _sample_cases(0.1)[1:]
-
-
-# pure_call
 
 
 @pure_call.cases
@@ -188,9 +177,6 @@ def _one_run_for_all(call):
     return call.calls_of(call.given[0]) == 1
 
 
-# fewer_sweeps
-
-
 @fewer_sweeps.cases
 def _maps():
     x = numbers(1.0, 2.0, -0.5)
@@ -231,9 +217,6 @@ def _few_calls(call):
     return call.calls_of(call.given[0]) <= 2
 
 
-# tangent_kernel
-
-
 @tangent_kernel.cases
 def _kernels():
     (_, line, xs, *_), (_, net, *_) = (one.arguments for one in _sample_cases())
@@ -241,9 +224,6 @@ def _kernels():
         case(networks.line, line, xs, label="a line, 4 samples"),
         case(networks.net, net, xs.clone(), label="a small network, 4 samples"),
     ]
-
-
-# log_ratio
 
 
 @log_ratio.cases
@@ -259,9 +239,6 @@ def _near_zero():
 @log_ratio.method("Right, but not by automatic differentiation: let `grad` find the slopes.")
 def _by_autodiff(call):
     return bool(call.calls_of("run_backward", *_FORWARD))
-
-
-# halving_slopes
 
 
 @halving_slopes.cases

@@ -73,9 +73,6 @@ def _two_calls(call):
 _leaves(difference_along, "x or v is")
 
 
-# second_along
-
-
 @second_along.cases
 def _orders():
     def point():
@@ -189,9 +186,6 @@ def _one_product(call):
 _leaves(flat_product, "the parameters or v are")
 
 
-# newton_cg_step
-
-
 @newton_cg_step.cases
 def _equations():
     random = torch.Generator().manual_seed(3)
@@ -249,9 +243,6 @@ def _searches():
     ]
 
 
-# largest_curvature
-
-
 @largest_curvature.cases
 def _matrices():
     random = torch.Generator().manual_seed(5)
@@ -275,9 +266,6 @@ def _so_many_products(call):
 
 
 _leaves(largest_curvature, "v is")
-
-
-# smallest_curvature
 
 
 @smallest_curvature.cases
@@ -358,9 +346,6 @@ def _first_is_right(call):
 )
 def _second_is_right(call):
     return _near(_slopes(call)[1], _true_slopes(call.arguments[0])[1])
-
-
-# taylor_product
 
 
 @taylor_product.cases

@@ -26,9 +26,6 @@ from .graphs01 import (
     walks_forward,
 )
 
-# sine
-
-
 sine.add_mistakes(
     "The sign is wrong: the sine rises at 0, so its slope there is +1.",
     lambda x: (math.sin(x), -math.cos(x)),
@@ -41,9 +38,6 @@ sine.add_mistakes(
     "The derivative of the sine is not the sine.",
     lambda x: (math.sin(x), math.sin(x)),
 )
-
-
-# quotient
 
 
 quotient.add_mistakes(
@@ -62,9 +56,6 @@ quotient.add_mistakes(
     "The square is for y alone: -x / y**2, not -(x / y)**2.",
     lambda x, y: (x / y, 1 / y, -((x / y) ** 2)),
 )
-
-
-# power
 
 
 power.add_mistakes(
@@ -91,9 +82,6 @@ power.add_mistakes(
     "That is right for a square alone: x keeps the exponent n - 1.",
     lambda x, n: (x**n, n * x),
 )
-
-
-# sum_over_paths
 
 
 sum_over_paths.add_mistakes(
@@ -125,9 +113,6 @@ sum_over_paths.add_mistakes(
     "Only the last edge of each path counts. Does the product get `=` where it needs `*=`?",
     lambda paths: sum(path[-1] if path else 1.0 for path in paths),
 )
-
-
-# factored
 
 
 factored.add_mistakes(
@@ -187,9 +172,6 @@ def _without_output(output):
     return topological_order.reference(output)[:-1]
 
 
-# reverse_sweep
-
-
 reverse_sweep.add_mistakes(
     "What arrived first is lost: an adjoint gets `=` where it needs `+=`.",
     overwrites,
@@ -239,9 +221,6 @@ def ones(order):
         for operand, slope in node.edges:
             adjoint[operand] += adjoint[node] * slope
     return adjoint
-
-
-# find_fault
 
 
 @find_fault.mistake("A graph in which no number is used twice cannot tell `=` from `+=`.")

@@ -27,9 +27,6 @@ from .ex02 import (
     newton_step,
 )
 
-# multiply_duals
-
-
 multiply_duals.add_mistakes(
     "This operator is what you are writing: take the numbers .value and .tangent of x and y.",
     lambda x, y: x * y,
@@ -56,9 +53,6 @@ multiply_duals.add_mistakes(
     "That is the tangent of the sum x + y.",
     lambda x, y: (x.value * y.value, x.tangent + y.tangent),
 )
-
-
-# divide_duals
 
 
 divide_duals.add_mistakes(
@@ -210,9 +204,6 @@ is_dual_pair.add_mistakes(
 )
 
 
-# jacobian_by_columns
-
-
 jacobian_by_columns.add_mistakes(
     "Each push gives a column, and you have laid the columns down as rows: this is the transpose. "
     "Rows are outputs.",
@@ -230,9 +221,6 @@ def _seed_not_cleared(push, n):
     return transpose(columns)
 
 
-# jacobian_by_rows
-
-
 jacobian_by_rows.add_mistakes(
     "Each pull is a row already: nothing is to be transposed here.",
     lambda pull, m: transpose(jacobian_by_rows.reference(pull, m)),
@@ -243,9 +231,6 @@ jacobian_by_rows.add_mistakes(
     "The seed of the output before is still set: clear it.",
     lambda pull, m: [pull([1.0 if i <= j else 0.0 for i in range(m)]) for j in range(m)],
 )
-
-
-# find_transposed
 
 
 find_transposed.add_mistakes(
@@ -274,9 +259,6 @@ def _by_one_column(push, candidates):
 @find_transposed.mistake("The answer is an index, not the matrix itself.")
 def _the_matrix(push, candidates):
     return candidates[find_transposed.reference(push, candidates)]
-
-
-# bracket_costs
 
 
 @bracket_costs.mistake("The two are swapped: from the right, J_2·J_1 comes first.")

@@ -19,9 +19,6 @@ from .ex03 import (
     saved_bytes,
 )
 
-# saved_bytes
-
-
 saved_bytes.add_mistakes(
     "x * x keeps x twice, but in one storage: count each storage once.",
     over_saved(lambda tensor: tensor.untyped_storage().nbytes()),
@@ -38,9 +35,6 @@ saved_bytes.add_mistakes(
     "That is how many tensors are kept. Each of them has a storage with bytes.",
     over_saved(lambda tensor: 1),
 )
-
-
-# network_bytes
 
 
 network_bytes.add_mistakes(
@@ -62,9 +56,6 @@ network_bytes.add_mistakes(
     "The square keeps what is squared, beside what tanh keeps.",
     lambda: 4 * (64 * 20 + 64 * 50),
 )
-
-
-# gradient_with_checkpoints
 
 
 gradient_with_checkpoints.add_mistakes(
@@ -108,9 +99,6 @@ best_segment.add_mistakes(
 )
 
 
-# gradient_by_halving
-
-
 gradient_by_halving.add_mistakes(
     "The second part comes first: the adjoint arrives at the end.",
     chains03.first_part_first,
@@ -125,9 +113,6 @@ gradient_by_halving.add_mistakes(
     "An odd length has two parts that differ: give one `length - half`.",
     chains03.half_and_half,
 )
-
-
-# four_gradients
 
 
 four_gradients.add_mistakes(
@@ -152,9 +137,6 @@ four_gradients.add_mistakes(
 )
 
 
-# gradient_with_frozen_norm
-
-
 @gradient_with_frozen_norm.mistake("The norm is differentiated too: detach it.")
 def _norm_too(w, data):
     w = w.detach().clone().requires_grad_()
@@ -167,9 +149,6 @@ gradient_with_frozen_norm.add_mistakes(
     "That divides by the square of the norm.",
     lambda w, data: data.sum(1) / (w @ w),
 )
-
-
-# descend_in_place
 
 
 descend_in_place.add_mistakes(

@@ -150,15 +150,9 @@ def _of_sums(function, x):
     return bool(((own - slope).abs() <= 1e-6 * slope.abs().clamp(min=1)).all())
 
 
-# node_of
-
-
 @node_of.mistake("forward returns the value of f at w, not at a shifted w.")
 def _shifted_value(f, x, w, step):
     return f(x, w + step)
-
-
-# training_calls
 
 
 training_calls.add_mistakes(
@@ -234,9 +228,6 @@ def _not_back(f, w, step):
     return slopes
 
 
-# best_step
-
-
 best_step.add_mistakes(
     "The right powers, but not the least of these bounds: set the derivative of the bound to 0.",
     lambda accuracy, scheme: accuracy ** (1 / 2 if scheme == "forward" else 1 / 3),
@@ -267,9 +258,6 @@ best_step.add_mistakes(
     "`** 1 / 3` is the power 1, divided by 3: write ** (1 / 3).",
     lambda accuracy, scheme: 2 * accuracy**0.5 if scheme == "forward" else (3 * accuracy) ** 1 / 3,
 )
-
-
-# recursive_node
 
 
 @recursive_node.mistake("forward returns f(x) itself.")

@@ -121,9 +121,6 @@ def _noted_late(f, gradient, y, grow, shrink, moves):
     return y, values, [step * factor for step, factor in zip(steps, factors, strict=True)]
 
 
-# polyak_step
-
-
 polyak_step.add_mistakes(
     "`best` is lost: the prediction has to fall by value − best.",
     lambda value, gradient, best: value / gradient.square().sum().item(),

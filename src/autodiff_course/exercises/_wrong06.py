@@ -19,8 +19,6 @@ from .ex06 import (
     training_step,
 )
 
-# training_step
-
 
 @training_step.mistake("The step goes uphill: subtract rate times gradient.")
 def _uphill(loss_fn, parameters, x, y, rate):
@@ -61,9 +59,6 @@ def _value_first(loss_fn, parameters, x, y, rate):
 def _pair_returned(loss_fn, parameters, x, y, rate):
     stepped, loss, metrics = training_step.reference(loss_fn, parameters, x, y, rate)
     return stepped, (loss, metrics)
-
-
-# pairwise
 
 
 pairwise.add_mistakes(
@@ -176,9 +171,6 @@ def _summed(loss_fn, parameters, xs, ys, most):
     return {name: g * len(xs) for name, g in clipped.items()}
 
 
-# pure_call
-
-
 @pure_call.mistake("Those are the buffers before the call. Return those that the call has changed.")
 def _old_buffers(model, parameters, buffers, x):
     return pure_call.reference(model, parameters, buffers, x)[0], buffers
@@ -206,9 +198,6 @@ def _evaluating(model, parameters, buffers, x):
 @pure_call.mistake("Return both, the output and the buffers after the call.")
 def _output_only(model, parameters, buffers, x):
     return pure_call.reference(model, parameters, buffers, x)[0]
-
-
-# ensemble_step
 
 
 @ensemble_step.mistake(

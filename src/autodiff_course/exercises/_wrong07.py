@@ -21,9 +21,6 @@ from .ex07 import (
 )
 from .functions07 import ORDERS
 
-# difference_along
-
-
 difference_along.add_mistakes(
     "That is the forward difference. Go down along v as well as up.",
     lambda function, x, v: (function(x + 1e-5 * v) - function(x)) / 1e-5,
@@ -291,9 +288,6 @@ smallest_curvature.add_mistakes(
 )
 
 
-# smooth_sinc
-
-
 smooth_sinc.add_mistakes(
     "At 0 that is 0/0, a NaN.",
     lambda x: x.sin() / x,
@@ -302,9 +296,6 @@ smooth_sinc.add_mistakes(
     "A small number added to x shifts the curve. Choose another formula near 0.",
     lambda x: (x + 1e-3).sin() / (x + 1e-3),
 )
-
-
-# taylor_product
 
 
 taylor_product.add_mistakes(

@@ -26,9 +26,9 @@ inputs to try an answer on, the mistakes to recognise, the way that is asked, an
 
     square.add_hints("Multiply x by itself.")
 
-A solution without parameters makes an exercise that asks for a value instead of a function. How an
-answer is called is told in `autodiff_course.exercises.running`, how it is judged in
-`autodiff_course.exercises.judging`.
+Short mistakes may be added as a list, by `Exercise.add_mistakes`. A solution without parameters
+makes an exercise that asks for a value instead of a function. How an answer is called is told in
+`autodiff_course.exercises.running`, how it is judged in `autodiff_course.exercises.judging`.
 """
 
 from __future__ import annotations
