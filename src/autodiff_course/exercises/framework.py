@@ -36,7 +36,6 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
-import math
 import random
 import textwrap
 from collections.abc import Callable, Iterable
@@ -45,6 +44,7 @@ from functools import partial
 from types import ModuleType
 
 from . import record
+from ._values import complaint_about_value, written_out
 from .comparing import Tolerance, difference, plain, show
 from .display import CheckResult, Hint, Solution, Task
 from .judging import Call, Case, Judge, Method, Mistake, has_dots, is_perhaps
@@ -398,7 +398,7 @@ class Exercise:
             return CheckResult("wrong", "This exercise asks for a value, not for a function.")
         if answer is None:
             return CheckResult("wrong", "The answer is None. Did you assign a value to it?")
-        answer = _dense(answer)
+        answer = written_out(answer)
         with clock.paused():
             expected = self.reference()
             known = [(mistake, mistake.function()) for mistake in self.mistakes]
@@ -416,7 +416,7 @@ class Exercise:
         said = f"Perhaps: {message}" if message and is_perhaps([plain(answer)]) else message
         return CheckResult(
             "wrong",
-            said or _hide(answer, expected, found, self._form),
+            said or complaint_about_value(answer, expected, found, self._form),
             mistake=message,
             yours=answer,
             index=found.index or None,
@@ -428,38 +428,6 @@ def _narrow(paragraph):
     """Wrap a paragraph, unless it is a list, so that a cell that holds it does not scroll."""
     listed = any(line[:1] in " -*" for line in paragraph.splitlines())
     return paragraph if listed else textwrap.fill(paragraph, 72, break_on_hyphens=False)
-
-
-def _dense(value):
-    """Write out a sparse matrix, SciPy's or torch's, if it is a small one."""
-    write_out = getattr(value, "toarray", None) or getattr(value, "to_dense", None)
-    small = math.prod(getattr(value, "shape", ())) <= 10**6
-    return write_out() if callable(write_out) and small else value
-
-
-def _hide(answer, expected, found, form):
-    """Say what is wrong with a value, but neither the expected one nor what would give it away."""
-    asked, given = _form(expected), _form(answer)
-    if asked != given:
-        return f"Expected {form or asked}, got {given}."
-    if found.index:
-        return f"Look again at index [{', '.join(map(show, found.index))}]."
-    return "That is another value."
-
-
-def _form(value):
-    shape = getattr(value, "shape", ())
-    if len(shape) > 1:  # told without its numbers, of which there may be many
-        return f"an array of shape {tuple(shape)}"
-    value = plain(value)
-    if isinstance(value, list):
-        widths = {len(row) if isinstance(row, list) else None for row in value}
-        if len(widths) == 1 and None not in widths:
-            return f"an array of shape {(len(value), *widths)}"
-        return f"{len(value)} values"
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return "one number"
-    return f"a value of type {type(value).__name__}"
 
 
 def _label(exercise, one):
