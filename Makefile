@@ -47,10 +47,9 @@ lab: $(STAMP)  ## open the course in JupyterLab
 	$(BIN)/jupyter lab --ServerApp.root_dir=. $(LAB_FLAGS) $(FIRST_NOTEBOOK)
 
 test: $(DEV_STAMP)  ## run every test, the notebooks included
-	@# Several processes, a file in one of them, since its tests may share a kernel or a browser.
+	@# Several processes; tests/conftest.py says how many, and which test goes to which.
 	@# With a thread per core each, they would only wait for each other.
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile \
-	    --no-loadscope-reorder
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --no-loadscope-reorder
 
 test-lowest: $(DEV_STAMP)  ## run the tests on the lowest versions that pyproject.toml allows
 	TORCH_INDEX='$(TORCH_INDEX)' $(BIN)/python tools/other_versions.py lowest

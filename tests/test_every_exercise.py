@@ -26,9 +26,9 @@ def _all_exercises():
 
 EXERCISES = list(_all_exercises())
 MISTAKES = [
-    pytest.param(one.values[0], mistake, id=f"{one.id}-{mistake.function.__name__}")
+    pytest.param(one.values[0], mistake, id=f"{one.id}-{number}-{mistake.function.__name__}")
     for one in EXERCISES
-    for mistake in one.values[0].mistakes
+    for number, mistake in enumerate(one.values[0].mistakes)
 ]
 
 
@@ -48,11 +48,11 @@ def _same(one, first, second):
 def _confusions(one):
     """Pairs of functions, the solution among them, that no input tells apart."""
     functions = [one.reference, *(mistake.function for mistake in one.mistakes)]
-    outcomes = {function.__name__: _outcomes(one, function) for function in functions}
+    outcomes = [(function.__name__, _outcomes(one, function)) for function in functions]
     return [
         (first, second)
-        for first, second in itertools.combinations(outcomes, 2)
-        if _same(one, outcomes[first], outcomes[second])
+        for (first, one_way), (second, other_way) in itertools.combinations(outcomes, 2)
+        if _same(one, one_way, other_way)
     ]
 
 

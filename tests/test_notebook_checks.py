@@ -10,7 +10,7 @@ from nbformat import NotebookNode, v4
 
 import notebook_checks
 from address import repository, setup_cell
-from notebook_checks import CHECKS, compare_outputs, faults
+from notebook_checks import CHECKS, faults
 from notebooks import (
     NOTEBOOK_METADATA,
     WIDGET_VIEW,
@@ -21,6 +21,7 @@ from notebooks import (
     refresh,
     write,
 )
+from output_comparison import compare_outputs
 
 PNG = "iVBORw0KGgo="
 SVG = (

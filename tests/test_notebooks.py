@@ -12,8 +12,9 @@ from nbformat import v4
 
 from autodiff_course.exercises.framework import exercises_in
 from environments import dependencies, pins
-from notebook_checks import CHECKS, compare_outputs, valid_format
+from notebook_checks import CHECKS, valid_format
 from notebooks import ROOT, NotebookFailed, course_notebooks, execute, figures, read, write
+from output_comparison import compare_outputs
 
 NOTEBOOKS = course_notebooks()
 every_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

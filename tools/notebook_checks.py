@@ -1,18 +1,16 @@
 """What must hold for every notebook of the course.
 
 Each check takes a notebook and returns its faults in plain words; an empty list means that there
-is none. `faults` runs them all, and `compare_outputs` compares committed outputs with fresh ones.
+is none. `faults` runs them all.
 """
 
 from __future__ import annotations
 
-import base64
 import getpass
 import re
 import socket
 from collections import Counter
 from collections.abc import Callable, Iterator
-from html.parser import HTMLParser
 from pathlib import Path
 
 from markdown_it import MarkdownIt
@@ -21,13 +19,21 @@ from nbformat import NotebookNode
 from nbformat.validator import iter_validate
 
 from address import repository, setup_cell
-from notebooks import LECTURE_PARTS, ROOT, SLIDE_PARTS, cell_name, normalise, slide_type, tags
+from html_tree import Element, outermost_svgs, parse_html, svg_title
+from notebooks import (
+    LECTURE_PARTS,
+    RASTER_IMAGES,
+    ROOT,
+    SLIDE_PARTS,
+    cell_name,
+    normalise,
+    slide_type,
+    tags,
+)
 
 MOST_CODE_LINES = 15
 LECTURE_MINUTES = range(40, 51)  # one deck is one lecture of 50 minutes, questions included
 SLIDE_TYPES = {"slide", "subslide", "fragment", "notes", "skip", "-"}
-RASTER_IMAGES = ("image/png", "image/jpeg", "image/gif")
-VOID_ELEMENTS = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "wbr"}
 
 
 # --- Walking through a notebook -------------------------------------------------------------------
@@ -73,80 +79,6 @@ def _headings(nb: NotebookNode) -> Iterator[tuple[str, NotebookNode, int, str]]:
         for opening, inline in zip(tokens, tokens[1:], strict=False):
             if opening.type == "heading_open":
                 yield name, cell, int(opening.tag[1:]), inline.content
-
-
-# --- Reading HTML and SVG -------------------------------------------------------------------------
-
-
-class _Element:
-    """An element of an HTML page: its tag, its attributes, its text and what it contains."""
-
-    def __init__(self, tag: str, attributes: dict[str, str]):
-        self.tag = tag
-        self.attributes = attributes
-        self.children: list[_Element | str] = []
-
-    def elements(self) -> Iterator[_Element]:
-        """Yield the element and everything in it, in the order of the page."""
-        yield self
-        for child in self.children:
-            if isinstance(child, _Element):
-                yield from child.elements()
-
-    def text(self) -> str:
-        """Return all the text in the element."""
-        return "".join(c if isinstance(c, str) else c.text() for c in self.children)
-
-
-class _TreeBuilder(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.root = _Element("", {})
-        self._open = [self.root]
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.handle_startendtag(tag, attrs)
-        if tag not in VOID_ELEMENTS:
-            self._open.append(self._open[-1].children[-1])
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        attributes = {name: value or "" for name, value in attrs}
-        self._open[-1].children.append(_Element(tag, attributes))
-
-    def handle_endtag(self, tag: str) -> None:
-        # An end without a beginning is ignored, as browsers do.
-        for depth in range(len(self._open) - 1, 0, -1):
-            if self._open[depth].tag == tag:
-                del self._open[depth:]
-                return
-
-    def handle_data(self, data: str) -> None:
-        if data.strip():
-            self._open[-1].children.append(data)
-
-
-def _parse_html(text: str) -> _Element:
-    builder = _TreeBuilder()
-    builder.feed(text)
-    builder.close()
-    return builder.root
-
-
-def _outermost_svgs(element: _Element) -> Iterator[_Element]:
-    if element.tag == "svg":
-        yield element
-        return
-    for child in element.children:
-        if isinstance(child, _Element):
-            yield from _outermost_svgs(child)
-
-
-def _svg_title(svg: _Element) -> str:
-    """Return the title of a whole picture; the titles of its parts lie deeper."""
-    for child in svg.children:
-        if isinstance(child, _Element) and child.tag == "title":
-            return child.text().strip()
-    return ""
 
 
 # --- The checks -----------------------------------------------------------------------------------
@@ -275,22 +207,22 @@ def pictures_have_alt_text(nb: NotebookNode) -> list[str]:
         for mime in RASTER_IMAGES:
             if mime in data and not output.metadata.get(mime, {}).get("alt", "").strip():
                 faults.append(f"{name}: {mime} without alt text in its metadata")
-        page = _parse_html(data.get("text/html", ""))
+        page = parse_html(data.get("text/html", ""))
         faults += [f"{name}: {fault}" for fault in _html_picture_faults(page)]
         svg = data.get("image/svg+xml")
-        if svg is not None and not any(map(_svg_title, _outermost_svgs(_parse_html(svg)))):
+        if svg is not None and not any(map(svg_title, outermost_svgs(parse_html(svg)))):
             faults.append(f"{name}: image/svg+xml without a <title>")
     return faults
 
 
-def _html_picture_faults(page: _Element) -> Iterator[str]:
+def _html_picture_faults(page: Element) -> Iterator[str]:
     for element in page.elements():
         if element.tag == "img" and not element.attributes.get("alt", "").strip():
             yield "an <img> without alt text"
-    for svg in _outermost_svgs(page):
+    for svg in outermost_svgs(page):
         if svg.attributes.get("role") != "img":
             yield 'an <svg> without role="img"'
-        if not (svg.attributes.get("aria-label", "").strip() or _svg_title(svg)):
+        if not (svg.attributes.get("aria-label", "").strip() or svg_title(svg)):
             yield "an <svg> with neither aria-label nor <title>"
 
 
@@ -300,7 +232,7 @@ def _markdown_images(source: str) -> Iterator[tuple[str, str]]:
         if token.type == "image":
             yield token.content, str(token.attrs.get("src", ""))
         elif token.type in ("html_block", "html_inline"):
-            for element in _parse_html(token.content).elements():
+            for element in parse_html(token.content).elements():
                 if element.tag == "img":
                     yield element.attributes.get("alt", ""), element.attributes.get("src", "")
 
@@ -442,165 +374,3 @@ CHECKS: tuple[Callable[[NotebookNode], list[str]], ...] = (
 def faults(nb: NotebookNode) -> list[str]:
     """Return every fault of a notebook; one that is not valid is not looked at any further."""
     return valid_format(nb) or [fault for check in CHECKS for fault in check(nb)]
-
-
-# --- Committed and fresh outputs ------------------------------------------------------------------
-
-# Where things stand in a picture depends on the fonts of the machine that laid it out.
-GEOMETRY = frozenset(
-    # fmt: off
-    [
-        "cx",
-        "cy",
-        "d",
-        "dx",
-        "dy",
-        "height",
-        "points",
-        "r",
-        "rx",
-        "ry",
-        "textlength",
-        "transform",
-        "viewbox",
-        "width",
-        "x",
-        "x1",
-        "x2",
-        "y",
-        "y1",
-        "y2",
-        "max-height",
-        "max-width",
-        "min-height",
-        "min-width",
-    ]
-    # fmt: on
-)
-
-
-def _svg_structure(svg: _Element) -> list[object]:
-    """Return the elements of a picture with their text, in order, without any geometry."""
-    structure: list[object] = []
-    for element in svg.elements():
-        attributes = {k: v for k, v in element.attributes.items() if k not in GEOMETRY}
-        if "style" in attributes:
-            attributes["style"] = _style_without_geometry(attributes["style"])
-        texts = [" ".join(child.split()) for child in element.children if isinstance(child, str)]
-        structure.append((element.tag, *sorted(attributes.items()), *texts))
-    return structure
-
-
-def _style_without_geometry(style: str) -> str:
-    declarations = [part.strip() for part in style.split(";") if part.strip()]
-    return ";".join(d for d in declarations if d.split(":")[0].strip().lower() not in GEOMETRY)
-
-
-def _page_structure(element: _Element) -> list[object]:
-    """Return an HTML page in which pictures count by their structure and the rest as it is."""
-    if element.tag == "svg":
-        return _svg_structure(element)
-    structure: list[object] = [(element.tag, *sorted(element.attributes.items()))]
-    for child in element.children:
-        structure += [child] if isinstance(child, str) else _page_structure(child)
-    return structure
-
-
-# A drawing inside an image.
-IMAGE = re.compile(r'<img src="data:image/svg\+xml;base64,([^"]*)"')
-
-
-def _opened(image: re.Match[str]) -> str:
-    return f"{base64.b64decode(image[1]).decode()}<img"
-
-
-def _comparable(mime: str, value: object) -> object:
-    """Return what of one representation of an output must be the same in every run."""
-    if mime in RASTER_IMAGES:
-        return "a picture"
-    if mime == "image/svg+xml":
-        return _page_structure(_parse_html(str(value)))
-    if mime == "text/html":
-        page = _parse_html(IMAGE.sub(_opened, str(value)))
-        return _page_structure(page) if any(_outermost_svgs(page)) else value
-    return value
-
-
-def _comparable_output(output: NotebookNode) -> dict[str, object]:
-    if output.output_type == "stream":
-        return {output.name: output.text}
-    if output.output_type == "error":
-        return {"error": f"{output.ename}: {output.evalue}"}
-    return {mime: _comparable(mime, value) for mime, value in output.data.items()}
-
-
-def _first_difference(old: object, new: object) -> str:
-    """Say where two texts, or two pictures, first differ."""
-    if isinstance(old, list) and isinstance(new, list):
-        for before, after in zip(old, new, strict=False):
-            if before != after:
-                return _element_difference(before, after)
-        return f"committed {len(old)} elements, fresh {len(new)}"
-    old_lines, new_lines = str(old).splitlines(), str(new).splitlines()
-    for before, after in zip(old_lines, new_lines, strict=False):
-        if before != after:
-            return f"committed {before!r}, fresh {after!r}"
-    return f"committed {len(old_lines)} lines, fresh {len(new_lines)}"
-
-
-def _element_difference(before: object, after: object) -> str:
-    """Name the attributes and texts in which two elements differ, or the two elements."""
-    if isinstance(before, tuple) and isinstance(after, tuple) and before[0] == after[0]:
-        old = [part for part in before[1:] if part not in after]
-        new = [part for part in after[1:] if part not in before]
-        return f"<{before[0]}> committed {old}, fresh {new}"
-    return f"committed {before!r}, fresh {after!r}"
-
-
-def _output_differences(committed: NotebookNode, fresh: NotebookNode) -> Iterator[str]:
-    old, new = _comparable_output(committed), _comparable_output(fresh)
-    if old.keys() != new.keys():
-        yield f"committed {', '.join(old)}; fresh {', '.join(new)}"
-        return
-    for kind in old:
-        if old[kind] != new[kind]:
-            yield f"{kind}: {_first_difference(old[kind], new[kind])}"
-
-
-def compare_outputs(committed: NotebookNode, fresh: NotebookNode) -> list[str]:
-    """Return the differences between a notebook's committed outputs and those of a fresh run.
-
-    Texts must be equal. A PNG or JPEG picture must only be there, and an SVG picture must have the
-    same elements, texts, colours and names, wherever they stand. The outputs of a cell tagged
-    ``timing`` are not compared.
-
-    Parameters
-    ----------
-    committed, fresh : NotebookNode
-        The notebook as it was committed, and as a run left it.
-
-    Returns
-    -------
-    list of str
-        The differences in plain words, each with its cell.
-    """
-    if [cell.source for cell in committed.cells] != [cell.source for cell in fresh.cells]:
-        return ["the two notebooks do not have the same cells"]
-    committed, fresh = normalise(committed), normalise(fresh)
-    differences = []
-    for (name, old), (_, new) in zip(_cells(committed, "code"), _cells(fresh, "code"), strict=True):
-        if "timing" in tags(old):
-            continue
-        if len(old.outputs) != len(new.outputs):
-            differences.append(
-                f"{name}: committed {len(old.outputs)} outputs ({_kinds(old)}), "
-                f"fresh {len(new.outputs)} ({_kinds(new)})"
-            )
-            continue
-        for number, pair in enumerate(zip(old.outputs, new.outputs, strict=True), start=1):
-            differences += [f"{name}, output {number}: {d}" for d in _output_differences(*pair)]
-    return differences
-
-
-def _kinds(cell: NotebookNode) -> str:
-    return "; ".join(", ".join(_comparable_output(output)) for output in cell.outputs) or "none"

@@ -43,6 +43,7 @@ SLIDE_PARTS = {"slide", "lines", "mark", "output", "crop", "uncover"}
 # How JupyterLab and Colab know that a cell's source is out of sight.
 HIDDEN_SOURCE = {"jupyter": {"source_hidden": True}, "cellView": "form"}
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+RASTER_IMAGES = ("image/png", "image/jpeg", "image/gif")
 FIGURE_TAG = "figure:"
 LIBRARY_FRAMES = "... the frames inside libraries are left out"
 ANSI_ESCAPE = re.compile(r"\x1b\[[0-9;]*m")

@@ -26,7 +26,7 @@ OF_TOOLS = (
     *("tests/test_repository.py", "tests/test_other_versions.py"),
 )
 # A warning about a library's own code is no fault of the course on versions it was not made for.
-PYTEST = ("-n", "auto", "--maxprocesses", "4", "--dist", "loadfile", "-o", "filterwarnings=default")
+PYTEST = ("-n", "auto", "-o", "filterwarnings=default")
 
 
 def lowest() -> list[str]:

@@ -5,15 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-
-def numbers(*values):
-    """Return a vector in float64."""
-    return torch.tensor(values, dtype=torch.float64)
-
-
-def rows(*values):
-    """Return a matrix in float64, row by row."""
-    return torch.stack([numbers(*row) for row in values])
+from ._tensors import numbers, rows
 
 
 def line_fit(parameters, x, y):

@@ -1,129 +1,104 @@
-"""Typical wrong answers to the exercises of notebook 01; what is said of each stands in ex01."""
+"""Typical wrong answers to the exercises of notebook 01, and what is said of each."""
+
+from __future__ import annotations
 
 import math
 
-from .graphs01 import Node, add_along
+from ._checks01 import _WHOLE_NUMBER
+from ._kinds01 import BY_LUCK
+from .ex01 import (
+    count_paths,
+    factored,
+    find_fault,
+    power,
+    quotient,
+    reverse_sweep,
+    separate_gradients,
+    sine,
+    sum_over_paths,
+    topological_order,
+)
+from .graphs01 import (
+    Node,
+    add_along,
+    forgets_the_seed,
+    overwrites,
+    walks_forward,
+)
 
-# sine
-
-
-def minus_cosine(x):
-    return math.sin(x), -math.cos(x)
-
-
-def slope_first(x):
-    return math.cos(x), math.sin(x)
-
-
-def cosine(x):
-    return math.cos(x), -math.sin(x)
-
-
-def degrees(x):
-    return math.sin(math.radians(x)), math.cos(math.radians(x))
-
-
-def sine_twice(x):
-    return math.sin(x), math.sin(x)
-
-
-# quotient
-
-
-def no_minus(x, y):
-    return x / y, 1 / y, x / y**2
-
-
-def y_first(x, y):
-    return x / y, -x / y**2, 1 / y
-
-
-def no_square(x, y):
-    return x / y, 1 / y, -x / y
+sine.add_mistakes(
+    "The sign is wrong: the sine rises at 0, so its slope there is +1.",
+    lambda x: (math.sin(x), -math.cos(x)),
+    "The two are swapped: the value comes first, its derivative second.",
+    lambda x: (math.cos(x), math.sin(x)),
+    "That is the rule of the cosine.",
+    lambda x: (math.cos(x), -math.sin(x)),
+    "`math.sin` takes radians, and so does the derivative: nothing is to be converted.",
+    lambda x: (math.sin(math.radians(x)), math.cos(math.radians(x))),
+    "The derivative of the sine is not the sine.",
+    lambda x: (math.sin(x), math.sin(x)),
+)
 
 
-def of_the_product(x, y):
-    return x / y, y, x
+quotient.add_mistakes(
+    "The minus sign is lost: x / y shrinks when a positive y grows.",
+    lambda x, y: (x / y, 1 / y, x / y**2),
+    "The last two are swapped: the derivative with respect to x comes first.",
+    lambda x, y: (x / y, -x / y**2, 1 / y),
+    "The square is lost: 1 / y has the derivative -1 / y².",
+    lambda x, y: (x / y, 1 / y, -x / y),
+    "Those are the local derivatives of the product x·y.",
+    lambda x, y: (x / y, y, x),
+    "The factor x is lost: x / y is x times 1 / y.",
+    lambda x, y: (x / y, 1 / y, -1 / y**2),
+    "The value itself comes first, then the two local derivatives.",
+    lambda x, y: (1 / y, -x / y**2),
+    "The square is for y alone: -x / y**2, not -(x / y)**2.",
+    lambda x, y: (x / y, 1 / y, -((x / y) ** 2)),
+)
 
 
-def no_factor(x, y):
-    return x / y, 1 / y, -1 / y**2
+power.add_mistakes(
+    "Right but for one point: x to the power 0 is 1 for every x, so its slope is 0 at x = 0 too. "
+    "There your formula divides by zero.",
+    lambda x, n: (x**n, n * x ** (n - 1)),
+    "Right but for one point: x to the power 0 is 1 for every x, so its slope is 0 at x = 0 too. "
+    "There `math.pow` refuses 0 to the power -1.",
+    lambda x, n: (math.pow(x, n), n * math.pow(x, n - 1)),
+    "It is the power 0 that is a case of its own, not the point 0: x has the slope 1 there.",
+    lambda x, n: (x**n, n * x ** (n - 1) if x else 0.0),
+    "The exponent comes down as a factor *and* falls by one.",
+    lambda x, n: (x**n, n * x**n),
+    "The factor n is lost: the exponent comes down as a factor.",
+    lambda x, n: (x**n, x ** (n - 1)),
+    "That is right for a square alone: the exponent is n.",
+    lambda x, n: (x**n, 2 * x),
+    "n is a constant: only the derivative by x is asked, not the one by n.",
+    lambda x, n: (x**n, x**n * math.log(abs(x) or 1.0)),
+    "The value itself comes first, then the local derivative.",
+    lambda x, n: n * x ** (n - 1),
+    "Python reads x**n-1 as (x**n) - 1. Put the exponent in brackets: x ** (n - 1).",
+    lambda x, n: (x**n, n * x**n - 1),
+    "That is right for a square alone: x keeps the exponent n - 1.",
+    lambda x, n: (x**n, n * x),
+)
 
 
-def no_value(x, y):
-    return 1 / y, -x / y**2
+sum_over_paths.add_mistakes(
+    "Only the last path is left. Does the derivative get `=` where it needs `+=`?",
+    lambda paths: math.prod(paths[-1]) if paths else 0.0,
+    "Only the first path counts. Does the loop over the paths return too soon?",
+    lambda paths: math.prod(paths[0]) if paths else 0.0,
+    "It is the other way round: multiply along a path, add over the paths.",
+    lambda paths: math.prod(sum(path) for path in paths),
+    "The paths are multiplied with each other too. Add over the paths.",
+    lambda paths: math.prod(math.prod(path) for path in paths),
+    "Along a path the local derivatives are multiplied, not added.",
+    lambda paths: sum(sum(path) for path in paths),
+)
 
 
-def square_of_all(x, y):
-    return x / y, 1 / y, -((x / y) ** 2)
-
-
-# power
-
-
-def without_the_power_zero(x, n):
-    return x**n, n * x ** (n - 1)
-
-
-def without_the_power_zero_by_math(x, n):
-    return math.pow(x, n), n * math.pow(x, n - 1)
-
-
-def flat_at_zero(x, n):
-    return x**n, n * x ** (n - 1) if x else 0.0
-
-
-def exponent_stays(x, n):
-    return x**n, n * x**n
-
-
-def factor_lost(x, n):
-    return x**n, x ** (n - 1)
-
-
-def always_a_square(x, n):
-    return x**n, 2 * x
-
-
-def by_the_exponent(x, n):
-    return x**n, x**n * math.log(abs(x) or 1.0)
-
-
-def slope_alone(x, n):
-    return n * x ** (n - 1)
-
-
-def without_brackets(x, n):
-    return x**n, n * x**n - 1
-
-
-def exponent_lost(x, n):
-    return x**n, n * x
-
-
-# sum_over_paths
-
-
-def last_path(paths):
-    return math.prod(paths[-1]) if paths else 0.0
-
-
-def first_path(paths):
-    return math.prod(paths[0]) if paths else 0.0
-
-
-def adds_along(paths):
-    return math.prod(sum(path) for path in paths)
-
-
-def product_of_all(paths):
-    return math.prod(math.prod(path) for path in paths)
-
-
-def sum_of_all(paths):
-    return sum(sum(path) for path in paths)
-
-
+@sum_over_paths.mistake("The product goes on from one path to the next. Start each path with 1.")
 def product_not_reset(paths):
     derivative, product = 0.0, 1.0
     for path in paths:
@@ -132,35 +107,26 @@ def product_not_reset(paths):
     return derivative
 
 
-def product_from_zero(paths):
-    return 0.0
+sum_over_paths.add_mistakes(
+    "Everything is 0. A product has to start with 1, not with 0.",
+    lambda paths: 0.0,
+    "Only the last edge of each path counts. Does the product get `=` where it needs `*=`?",
+    lambda paths: sum(path[-1] if path else 1.0 for path in paths),
+)
 
 
-def last_edge(paths):
-    return sum(path[-1] if path else 1.0 for path in paths)
-
-
-# factored
-
-
-def multiply_within(stages):
-    return sum(math.prod(stage) for stage in stages)
-
-
-def add_everything(stages):
-    return sum(map(sum, stages))
-
-
-def multiply_everything(stages):
-    return math.prod(map(math.prod, stages))
-
-
-def number_of_paths(stages):
-    return math.prod(map(len, stages))
-
-
-def from_zero(stages):
-    return 0.0
+factored.add_mistakes(
+    "It is the other way round: add within a stage, multiply over the stages.",
+    lambda stages: sum(math.prod(stage) for stage in stages),
+    "The numbers are all added. A path goes through every stage: multiply these.",
+    lambda stages: sum(map(sum, stages)),
+    "The numbers are all multiplied. A path takes *one* edge of each stage.",
+    lambda stages: math.prod(map(math.prod, stages)),
+    "That is the number of paths. What does each of them contribute?",
+    lambda stages: math.prod(map(len, stages)),
+    "Everything is 0. A product has to start with 1, not with 0.",
+    lambda stages: 0.0,
+)
 
 
 # topological_order
@@ -176,10 +142,21 @@ def preorder(output):
     return order
 
 
-def preorder_reversed(output):
-    return preorder(output)[::-1]
+topological_order.add_mistakes(
+    "The order is turned round: the output comes last.",
+    lambda output: topological_order.reference(output)[::-1],
+    "To turn round the order in which a walk from the output *meets* the nodes is not enough. "
+    "Append a node once all its operands are in the list.",
+    lambda output: preorder(output)[::-1],
+    "A node is appended before its operands are. First visit these.",
+    preorder,
+)
 
 
+@topological_order.mistake(
+    "Nearest to the output first, then turned round: a node can be near by one edge and far by "
+    "another. Append a node once all its operands are in the list."
+)
 def by_distance(output):
     order, queue = [], [output]
     while queue:
@@ -190,21 +167,44 @@ def by_distance(output):
     return order[::-1]
 
 
-# reverse_sweep
+@topological_order.mistake("The output itself belongs to the list too.")
+def _without_output(output):
+    return topological_order.reference(output)[:-1]
 
 
-def without_slopes(order):
-    return add_along(order, lambda adjoint, slope: adjoint)
+reverse_sweep.add_mistakes(
+    "What arrived first is lost: an adjoint gets `=` where it needs `+=`.",
+    overwrites,
+    "Every adjoint is 0: nobody gave the output its 1.",
+    forgets_the_seed,
+    "Only the output has sent something on. Either the loop begins at the wrong end of `order`, or "
+    "it returns too soon.",
+    walks_forward,
+    "Nobody has sent anything: the loop leaves out the output, which is the last node of `order`.",
+    lambda order: dict.fromkeys(order, 0.0) | {order[-1]: 1.0},
+)
 
 
-def without_adjoints(order):
-    return add_along(order, lambda adjoint, slope: slope)
+@reverse_sweep.mistake("The 1 belongs to the output, the last node of `order`, not to the first.")
+def seed_at_the_first(order):
+    adjoint = dict.fromkeys(order, 0.0) | {order[0]: 1.0}
+    for node in reversed(order):
+        for operand, slope in node.edges:
+            adjoint[operand] += adjoint[node] * slope
+    return adjoint
 
 
-def added(order):
-    return add_along(order, lambda adjoint, slope: adjoint + slope)
+reverse_sweep.add_mistakes(
+    "That counts the paths: the local derivatives are missing.",
+    lambda order: add_along(order, lambda adjoint, slope: adjoint),
+    "The sender's adjoint is missing: only the local derivative arrives.",
+    lambda order: add_along(order, lambda adjoint, slope: slope),
+    "Adjoint and local derivative are added. Multiply them.",
+    lambda order: add_along(order, lambda adjoint, slope: adjoint + slope),
+)
 
 
+@reverse_sweep.mistake("An operation that uses a number twice, as x * x, has two edges to it.")
 def one_edge_per_operand(order):
     adjoint = dict.fromkeys(order, 0.0)
     adjoint[order[-1]] = 1.0
@@ -214,18 +214,7 @@ def one_edge_per_operand(order):
     return adjoint
 
 
-def without_the_output(order):
-    return dict.fromkeys(order, 0.0) | {order[-1]: 1.0}
-
-
-def seed_at_the_first(order):
-    adjoint = dict.fromkeys(order, 0.0) | {order[0]: 1.0}
-    for node in reversed(order):
-        for operand, slope in node.edges:
-            adjoint[operand] += adjoint[node] * slope
-    return adjoint
-
-
+@reverse_sweep.mistake("That starts with 1 everywhere. Only the output starts with 1.")
 def ones(order):
     adjoint = dict.fromkeys(order, 1.0)
     for node in reversed(order):
@@ -234,9 +223,7 @@ def ones(order):
     return adjoint
 
 
-# find_fault
-
-
+@find_fault.mistake("A graph in which no number is used twice cannot tell `=` from `+=`.")
 def chain_alone(sweep):
     x = Node(3.0)
     y = x * 2.0
@@ -247,6 +234,7 @@ def chain_alone(sweep):
     return "right" if adjoint[x] == 10.0 else "wrong order"
 
 
+@find_fault.mistake(BY_LUCK)
 def e_alone(sweep):
     a, b = Node(2.0), Node(1.0)
     c, d = a + b, b + 1.0
@@ -259,6 +247,10 @@ def e_alone(sweep):
     return "overwrites" if adjoint[b] else "wrong order"
 
 
+@find_fault.mistake(
+    "Zeros at the inputs have two causes: an output without its 1, or nodes that send before "
+    "anything has arrived, as in sweep D. Look at the adjoint of the output itself."
+)
 def zeros_mean_no_seed(sweep):
     x = Node(3.0)
     y = x * x
@@ -269,35 +261,12 @@ def zeros_mean_no_seed(sweep):
     return "wrong order" if adjoint == 6.0 else "overwrites"
 
 
-def trusting(sweep):
-    return "right"
+find_fault.add_mistakes(
+    "Not all sweeps are right: try one on a graph whose adjoints you know.", lambda sweep: "right"
+)
 
 
 # count_paths
-
-
-def counts_overwritten(source, order):
-    count = dict.fromkeys(order, 0) | {order[-1]: 1}
-    for node in reversed(order):
-        for operand, _ in node.edges:
-            count[operand] = count[node]
-    return count.get(source, 0)
-
-
-def rounded(source, order):
-    count = {}
-    for node in order:
-        operands = (count[operand] for operand, _ in node.edges)
-        count[node] = 1.0 if node == source else sum(operands, start=0.0)
-    return int(count[order[-1]])
-
-
-def every_input_counts(source, order):
-    count = {}
-    for node in order:
-        operands = (count[operand] for operand, _ in node.edges)
-        count[node] = sum(operands) if node.edges else 1
-    return count[order[-1]]
 
 
 def edges(source, order):
@@ -308,16 +277,57 @@ def nodes(source, order):
     return len(order)
 
 
-def edges_out_of_the_source(source, order):
-    return sum(operand == source for node in order for operand, _ in node.edges)
+@count_paths.mistake("Paths are lost where they meet. Does a count get `=` where it needs `+=`?")
+def counts_overwritten(source, order):
+    count = dict.fromkeys(order, 0) | {order[-1]: 1}
+    for node in reversed(order):
+        for operand, _ in node.edges:
+            count[operand] = count[node]
+    return count.get(source, 0)
 
 
+@count_paths.mistake(_WHOLE_NUMBER)
+def rounded(source, order):
+    count = {}
+    for node in order:
+        operands = (count[operand] for operand, _ in node.edges)
+        count[node] = 1.0 if node == source else sum(operands, start=0.0)
+    return int(count[order[-1]])
+
+
+@count_paths.mistake(
+    "That counts the paths from all inputs, each of which starts with 1. Only the source has 1."
+)
+def every_input_counts(source, order):
+    count = {}
+    for node in order:
+        operands = (count[operand] for operand, _ in node.edges)
+        count[node] = sum(operands) if node.edges else 1
+    return count[order[-1]]
+
+
+count_paths.add_mistakes(
+    "That is the number of edges in the graph.",
+    edges,
+    "That is the number of nodes in the graph.",
+    nodes,
+    "That is the number of edges out of the source. Follow them to the output.",
+    lambda source, order: sum(operand == source for node in order for operand, _ in node.edges),
+)
+
+
+@count_paths.mistake("A node used twice by one operation, as in x * x, is reached by two paths.")
 def without_repeats(source, order):
     count = {}
     for node in order:
         operands = dict(node.edges)
         count[node] = 1 if node == source else sum(count[operand] for operand in operands)
     return count[order[-1]]
+
+
+@count_paths.mistake("That multiplies the local derivatives: it is the derivative, not a count.")
+def _derivative(source, order):
+    return reverse_sweep.reference(order).get(source, 0)
 
 
 # separate_gradients
@@ -331,11 +341,25 @@ def never_cleared(functions, w):
     return gradients
 
 
+separate_gradients.add_mistakes(
+    "The derivatives add up from function to function: `backward` adds to `.grad`. Clear it first.",
+    never_cleared,
+)
+
+
+@separate_gradients.mistake(
+    "Cleared once, before the loop: the second function still adds to the first. Clear it before "
+    "each `backward`."
+)
 def cleared_once(functions, w):
     w.grad = None
     return never_cleared(functions, w)
 
 
+@separate_gradients.mistake(
+    "Right from the second function on. `w.grad` may hold something from before: clear it *before* "
+    "each `backward`."
+)
 def cleared_too_late(functions, w):
     gradients = []
     for function in functions:
@@ -345,5 +369,10 @@ def cleared_too_late(functions, w):
     return gradients
 
 
-def values(functions, w):
-    return [function(w).item() for function in functions]
+separate_gradients.add_mistakes(
+    "Every entry is the same tensor `.grad`, which the last function has overwritten. Take the "
+    "number out with `.item()` at once.",
+    lambda functions, w: separate_gradients.reference(functions, w)[-1:] * len(functions),
+    "Those are the values of the functions, not their derivatives.",
+    lambda functions, w: [function(w).item() for function in functions],
+)

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from numbers import Real
 from typing import NamedTuple
 
 from .comparing import plain
-from .framework import Exercise
-from .nearly import nearly
 
 __all__ = ["Dual", "Pair", "as_lists", "lift"]
 
@@ -109,25 +106,6 @@ class Pair(NamedTuple):
 
     __add__ = __radd__ = __sub__ = __rsub__ = _unwritten
     __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _unwritten
-
-
-_NUDGED = (
-    "Near, but not exact: is that a difference of two runs? The tangent carries the slope itself."
-)
-
-
-class _Exact(Exercise):
-    """An exercise that recognises a difference of two runs, whatever its step."""
-
-    def _checked(self, answer, seconds, seed):
-        result = super()._checked(answer, seconds, seed)
-        if result.status == "wrong" and not result.mistake and nearly(result):
-            return replace(result, message=_NUDGED)
-        return result
-
-
-def exact(**settings):
-    return lambda solution: _Exact(solution, **settings)
 
 
 def central(f, point, direction, step):

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import math
-import warnings
-
 import torch
 from torch.func import grad, jvp
 
-from . import _wrong07 as wrong
+from . import _forward_mode  # noqa: F401
 from .comparing import Tolerance
 from .drills import Problem, drill
-from .framework import case, exercise
-from .functions07 import ORDERS, faulty, matrix_product, telltale
+from .framework import exercise
 
 __all__ = [
     "backtrack",
@@ -29,49 +25,6 @@ __all__ = [
     "smooth_sinc",
     "taylor_product",
 ]
-
-# The first use of forward mode loads rules written in TorchScript, which torch itself calls
-# deprecated. Load them here, so that no answer meets the warning.
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore", DeprecationWarning)
-    warnings.simplefilter("ignore", FutureWarning)
-    jvp(torch.sin, (torch.zeros(()),), (torch.ones(()),))
-
-
-# torch's function that finds how many a vmap does at once, in `vmap` as in `is_grads_batched`.
-BATCH_SIZE = "_validate_and_get_batch_size"
-
-
-def _numbers(*values):
-    return torch.tensor(values, dtype=torch.float64)
-
-
-def _no_matrix(call):
-    """Whether no vmap went through a batch: a Hessian of several columns would."""
-    return max(call.results_of(BATCH_SIZE), default=1) <= 1
-
-
-def _leaves(one, what):
-    """Ask that the caller's tensors are left as they were."""
-    one.method(f"The numbers are right, but {what} changed. Make new tensors.")(
-        lambda call: call.unchanged
-    )
-
-
-def _mistakes(one, *messages_and_functions):
-    """Register wrong answers: the message for each, and the function."""
-    pairs = zip(messages_and_functions[::2], messages_and_functions[1::2], strict=True)
-    for number, (message, function) in enumerate(pairs, start=1):
-        function.__name__ = f"wrong_{number}"
-        one.mistake(message)(function)
-
-
-def _valley(x):
-    return (100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2).sum()
-
-
-def _quartic(x):
-    return (x**4).sum() + x.sum() ** 3
 
 
 # 1. A difference along a direction
@@ -100,41 +53,6 @@ def difference_along(function, x, v):
     h = 1e-5
     return (function(x + h * v) - function(x - h * v)) / (2 * h)
 
-
-@difference_along.cases
-def _lines():
-    def x_and_v():
-        return _numbers(0.5, -1.0, 2.0), _numbers(1.0, 0.25, -2.0)
-
-    return [
-        case(torch.sum, *x_and_v()),
-        case(_quartic, *x_and_v(), label="a quartic function of 3 variables"),
-        case(grad(_quartic), *x_and_v(), label="the gradient of a quartic function"),
-        case(torch.sin, _numbers(0.3)[0], _numbers(2.0)[0]),
-        case(faulty("gradient"), *x_and_v(), label="a function with wrong rules"),
-    ]
-
-
-@difference_along.method("The function is called more than twice. One direction takes two calls.")
-def _two_calls(call):
-    f = call.arguments[0]
-    return f is not _quartic or call.calls_of(f) <= 2
-
-
-_leaves(difference_along, "x or v is")
-_mistakes(
-    difference_along,
-    "That is the forward difference. Go down along v as well as up.",
-    lambda function, x, v: (function(x + 1e-5 * v) - function(x)) / 1e-5,
-    "The two points lie 2 steps apart: divide by 2 · 1e-5.",
-    lambda function, x, v: 2 * difference_along.reference(function, x, v),
-    "Every element was moved by the same step. Move along v.",
-    lambda function, x, v: difference_along.reference(function, x, torch.ones_like(v)),
-    "That asks the rules, which this function is to judge. Take a difference of two values.",
-    lambda function, x, v: jvp(function, (x,), (v,))[1],
-    "The sign is wrong: the value up along v minus the value down.",
-    lambda function, x, v: -difference_along.reference(function, x, v),
-)
 
 difference_along.add_hints(
     "Two points: x plus a short piece of v, and x minus it.",
@@ -174,56 +92,6 @@ def second_along(f, x, u, v, order):
         return jvp(slope, (x,), (v,))[1].item()
     return (grad(slope)(x) * v).sum().item()
 
-
-@second_along.cases
-def _orders():
-    def point():
-        return _numbers(0.5, -1.0, 2.0), _numbers(1.0, 0.25, -2.0), _numbers(-1.0, 3.0, 0.5)
-
-    def matrices():
-        return torch.linspace(-1.0, 2.0, 12, dtype=torch.float64).view(3, 2, 2).unbind()
-
-    return [
-        *(case(_quartic, *point(), o, label=f"a quartic function, {o}") for o in ORDERS),
-        # Its rules contradict each other on purpose, so that the number shows the order.
-        *(case(telltale, *point(), o, label=f"a function to tell orders, {o}") for o in ORDERS),
-        case(_valley, torch.linspace(-1, 1, 9).double(), *torch.eye(9).double()[3:5], ORDERS[0]),
-        *(
-            case(_quartic, *matrices(), o, label=f"a function of a matrix, {o}")
-            for o in ORDERS[::2]
-        ),
-    ]
-
-
-@second_along.method(
-    "The number is right, but on the way there is the whole Hessian. Two directions need two "
-    "derivatives, one along each.",
-    watch=[BATCH_SIZE],
-)
-def _no_hessian(call):
-    return _no_matrix(call)
-
-
-def _in_order(of):
-    def wrong(f, x, u, v, order):
-        return second_along.reference(f, x, u, v, of(order))
-
-    return wrong
-
-
-_mistakes(
-    second_along,
-    "The words are taken the wrong way round: the last word is done first, inside.",
-    _in_order(lambda order: " over ".join(reversed(order.split(" over ")))),
-    "`order` is ignored: that is forward over reverse each time.",
-    _in_order(lambda _: ORDERS[0]),
-    "`order` is ignored: that is reverse over reverse each time.",
-    _in_order(lambda _: ORDERS[1]),
-    "That is the slope of f along v. It has to be differentiated once more, along u.",
-    lambda f, x, u, v, order: jvp(f, (x,), (v,))[1].item(),
-    "That is the product Hv, a vector. Take its product with u.",
-    lambda f, x, u, v, order: jvp(grad(f), (x,), (v,))[1],
-)
 
 second_along.add_hints(
     "First write the slope of f along u as a function of x: once with jvp, once with grad.",
@@ -277,59 +145,6 @@ def check_second_derivative(f, x, difference_along, second_along):
     return said
 
 
-def _sum_of_sinc(x):
-    return torch.sinc(x).sum()
-
-
-def _suspect(f, x, label):
-    return case(f, x, difference_along.reference, second_along.reference, label=label)
-
-
-@check_second_derivative.cases
-def _suspects():
-    def x():
-        return _numbers(0.5, -1.0, 2.0, 1.5)
-
-    return [
-        _suspect(_valley, x(), "Rosenbrock's function"),
-        _suspect(faulty("gradient"), x(), "a wrong gradient"),
-        _suspect(faulty("forward rule"), x(), "a forward rule that counts as a constant"),
-        _suspect(faulty("all orders"), x(), "a slope that counts as a constant"),
-        _suspect(faulty("second backward"), x(), "a wrong second backward"),
-        _suspect(faulty("no forward rule"), x(), "no forward rule"),
-        _suspect(faulty("balanced"), x(), "errors whose sum over all entries is 0"),
-        _suspect(faulty("twisted"), x(), "an error that is an antisymmetric matrix"),
-        _suspect(faulty("forward rule"), x().view(2, 2), "a function of a matrix"),
-        _suspect(_sum_of_sinc, _numbers(0.0, 0.5), "a second derivative that comes as NaN"),
-    ]
-
-
-@check_second_derivative.random_cases
-def _more_suspects(random):
-    def one(fault):
-        x = torch.tensor([random.uniform(0.5, 2.0) for _ in range(4)], dtype=torch.float64)
-        return _suspect(faulty(fault, random.uniform(0.2, 2.0)), x, "drawn at random")
-
-    return [one(random.choice(("forward rule", "all orders", "second backward")))]
-
-
-_mistakes(
-    check_second_derivative,
-    "The orders are compared with one of them. All four may share a fault: the judge has to "
-    "be the difference of two gradients.",
-    wrong.by_another_order,
-    "Those directions are not random. With u and v full of ones, errors of both signs cancel.",
-    wrong.along_ones,
-    "u and v are one vector: an error that is an antisymmetric matrix cancels. Draw two.",
-    wrong.along_one,
-    "A NaN counts as right: ask whether the error is small, not whether it is large.",
-    wrong.not_far,
-    "The gradient is not checked. A difference of wrong gradients is a wrong judge.",
-    wrong.gradient_unseen,
-    'An order that raises an exception is an answer too: "fails".',
-    wrong.lets_it_raise,
-)
-
 check_second_derivative.add_hints(
     "First the gradient: two numbers to compare. If they differ you are done.",
     "The judge of the orders is `(difference_along(grad(f), x, v) * u).sum()`.",
@@ -368,71 +183,6 @@ def flat_product(loss, parameters, v):
     product = jvp(grad(loss), (parameters,), (vector,))[1]
     return torch.cat([product[name].flatten() for name in parameters])
 
-
-def _loss_of_a_layer(p):
-    x = torch.linspace(-1, 1, 8, dtype=torch.float64).view(4, 2)
-    return (torch.tanh(x @ p["weight"].T + p["bias"]) ** 2).sum() + p["weight"].sum() ** 2
-
-
-def _loss_with_an_offset(p):
-    return (p["scale"] ** 3).sum() * p["angle"].sin() + 3 * p["offset"].sum()
-
-
-@flat_product.cases
-def _models():
-    def layer():
-        weight = torch.linspace(-1.0, 0.8, 6, dtype=torch.float64).view(3, 2)
-        return {"weight": weight, "bias": _numbers(0.1, 0.2, -0.4)}
-
-    def other():
-        return {
-            "scale": _numbers(1.0, 2.0),
-            "angle": _numbers(0.5)[0],
-            "offset": _numbers(1.0, 1.0),
-        }
-
-    return [
-        case(_loss_of_a_layer, layer(), torch.linspace(1, 3, 9).double(), label="a layer"),
-        case(_loss_of_a_layer, layer(), torch.eye(9).double()[7], label="a layer, along one bias"),
-        case(_loss_with_an_offset, other(), _numbers(1, 2, 3, 4, 5), label="a linear offset"),
-    ]
-
-
-@flat_product.method(
-    "The numbers are right, but on the way there is the whole Hessian, or a product per parameter. "
-    "Ask for the one product only.",
-    watch=[BATCH_SIZE],
-)
-def _one_product(call):
-    loss = call.arguments[0]
-    return _no_matrix(call) and max(call.calls_of(loss), call.calls_of("run_backward")) < 5
-
-
-def _alphabetical(loss, parameters, v):
-    ordered = {name: parameters[name] for name in sorted(parameters)}
-    return flat_product.reference(loss, ordered, v)
-
-
-_leaves(flat_product, "the parameters or v are")
-
-
-def _as_a_dict(loss, parameters, v):
-    sizes = [tensor.numel() for tensor in parameters.values()]
-    pieces = zip(parameters, flat_product.reference(loss, parameters, v).split(sizes), strict=True)
-    return {name: piece.view_as(parameters[name]) for name, piece in pieces}
-
-
-_mistakes(
-    flat_product,
-    "That is the gradient. It has to be differentiated once more, along v.",
-    lambda loss, parameters, v: torch.cat([g.flatten() for g in grad(loss)(parameters).values()]),
-    "v is cut in alphabetical order. Its pieces stand in the order of the dict.",
-    _alphabetical,
-    "That is the product as a dict. Flatten its tensors and join them.",
-    _as_a_dict,
-    "That is vᵀHv, one number. Leave out the last product with v.",
-    lambda loss, parameters, v: v @ flat_product.reference(loss, parameters, v),
-)
 
 flat_product.add_hints(
     "`v.split(sizes)` cuts a vector, with sizes a list of numbers of elements.",
@@ -484,57 +234,6 @@ def newton_cg_step(product, g, tolerance, most):
     return s, "most products"
 
 
-@newton_cg_step.cases
-def _equations():
-    random = torch.Generator().manual_seed(3)
-    a = torch.randn(6, 6, generator=random, dtype=torch.float64)
-    bowl, g = a @ a.T + torch.eye(6), torch.randn(6, generator=random, dtype=torch.float64)
-    saddle = torch.diag(_numbers(5, 4, 3, 2, 1, -0.5))
-
-    def one(matrix, tolerance, most, label):
-        return case(matrix_product(matrix), g.clone(), tolerance, most, label=label)
-
-    return [
-        one(2 * torch.eye(6), 0.1, 10, "H = 2 I"),
-        one(-torch.eye(6), 0.1, 10, "H = -I"),
-        one(torch.zeros(6, 6), 0.1, 10, "H = 0"),
-        one(bowl, 1e-8, 30, "a positive definite H"),
-        one(bowl, 0.3, 30, "a positive definite H, loosely"),
-        one(bowl, 1e-8, 2, "a positive definite H, 2 passes"),
-        one(saddle, 1e-8, 30, "an H with one negative curvature"),
-        one(torch.diag(_numbers(3, 1, -2, 2, 1, -2)), 1e-8, 30, "an H with two negative ones"),
-    ]
-
-
-@newton_cg_step.method("The step is right, but there are more products than passes: keep Hd.")
-def _one_product_a_pass(call):
-    product, g, _, most = call.arguments
-    return call.calls_of(product) <= min(most, len(g) + 2)
-
-
-_leaves(newton_cg_step, "g is")
-
-
-_mistakes(
-    newton_cg_step,
-    "The curvature is not looked at. Where it is negative, the model has no least value along "
-    "d, and the step goes uphill.",
-    wrong.cg(stops=False),
-    "A parabola with the curvature 0 has no lowest point either: stop there too.",
-    wrong.cg(zero=False),
-    "The sign is wrong: Hs is to be -g. The step has to go downhill.",
-    wrong.cg(sign=-1.0),
-    "Each direction is the residual alone: that is steepest descent. Add a part of the old d.",
-    wrong.cg(beta=False),
-    "The residual is compared with `tolerance` itself. Compare it with `tolerance` times the "
-    "length of g.",
-    wrong.cg(relative=False),
-    "If the first direction already has negative curvature, s is 0: return -g instead.",
-    wrong.cg(first=False),
-    "The direction of negative curvature is added with length 1. Return s as it is.",
-    wrong.cg(adds=True),
-)
-
 newton_cg_step.add_hints(
     "One loop of at most `most` passes; keep s, r and d, and one product `curved` in each.",
     "The new residual costs no product: r + t * curved.",
@@ -572,43 +271,6 @@ def backtrack(f, x, step, slope):
     return 0.0
 
 
-def _bowl(x):
-    return (x**2).sum()
-
-
-def _log_bowl(x):  # NaN for negative x
-    return (x - 1 - x.log()).sum()
-
-
-@backtrack.cases
-def _searches():
-    two = _numbers(2.0)
-    return [
-        case(_bowl, two.clone(), _numbers(-2.0), -8.0),
-        case(_bowl, two.clone(), _numbers(-16.0), -64.0),
-        case(_bowl, two.clone(), _numbers(-3.9999), -15.9996),
-        case(_bowl, two.clone(), _numbers(1.0), 4.0),
-        case(_bowl, two.clone(), _numbers(-31.9976), -127.9904),
-        case(_log_bowl, two.clone(), _numbers(-12.0), -6.0),
-        case(_valley, _numbers(-1.2, 1.0), -grad(_valley)(_numbers(-1.2, 1.0)), -54229.0),
-        case(_bowl, two.clone(), _numbers(-2.0e9), -8e9),
-    ]
-
-
-_mistakes(
-    backtrack,
-    "Any fall of f is taken. The fall has to be at least 1e-4 · t · |slope|.",
-    wrong.search(lambda new, old, t, slope: new < old),
-    "The promise does not shrink with the step: it is 1e-4 · t · slope.",
-    wrong.search(lambda new, old, t, slope: new <= old + 1e-4 * slope),
-    "The whole promise of the slope is asked for. Ask for the part 1e-4 of it.",
-    wrong.search(lambda new, old, t, slope: new <= old + t * slope),
-    "The full step is never tried: begin with t = 1.",
-    wrong.search(wrong.enough, start=0.5),
-    "Where no t is good, the last one tried is returned. Return 0.0.",
-    wrong.search(wrong.enough, last=2.0**-30),
-)
-
 backtrack.add_hints(
     "Compute f(x) once, before the loop.",
     "A loop that halves t until the condition holds, and ends at 1e-9.",
@@ -645,43 +307,6 @@ def largest_curvature(product, v, steps):
         v = curved
     return bend
 
-
-@largest_curvature.cases
-def _matrices():
-    random = torch.Generator().manual_seed(5)
-    a = torch.randn(5, 5, generator=random, dtype=torch.float64)
-    start = torch.randn(5, generator=random, dtype=torch.float64)
-
-    def one(matrix, steps, label):
-        return case(matrix_product(matrix), start.clone(), steps, label=label)
-
-    return [
-        one(a + a.T, 1, "a symmetric H, 1 product"),
-        one(a + a.T, 4, "a symmetric H, 4 products"),
-        one(torch.diag(_numbers(1, 2, -9, 3, 0.5)), 40, "an H whose largest curvature is -9"),
-        one(1e4 * (a @ a.T), 200, "large entries, 200 products"),
-    ]
-
-
-@largest_curvature.method("The number is right, with more products than `steps`.")
-def _so_many_products(call):
-    return call.calls_of(call.arguments[0]) <= call.arguments[2]
-
-
-_leaves(largest_curvature, "v is")
-
-
-_mistakes(
-    largest_curvature,
-    "That is the length of Hv, which has no sign. Return the product vᵀHv.",
-    wrong.length,
-    "v is not scaled to length 1 at the start.",
-    wrong.unscaled(lambda curved: curved / curved.norm()),
-    "v is never scaled: its length is that of a power of H.",
-    wrong.unscaled(lambda curved: curved),
-    "One product too many: return the curvature noted in the last step.",
-    lambda product, v, steps: largest_curvature.reference(product, v, steps + 1),
-)
 
 largest_curvature.add_hints(
     "`v / v.norm()` has length 1.",
@@ -723,45 +348,6 @@ def smallest_curvature(product, largest, v, steps):
     return bend + largest
 
 
-@smallest_curvature.cases
-def _shifted_matrices():
-    start = _numbers(1.0, -2.0, 0.5, 1.5)
-
-    def one(*curvatures, steps=60):
-        matrix = torch.diag(_numbers(*curvatures))
-        label = f"an H with the curvatures {', '.join(map(str, curvatures))}, {steps} products"
-        return case(matrix_product(matrix), max(curvatures), start.clone(), steps, label=label)
-
-    return [one(7, 5, 1, -3), one(7, 5, 1, 2, steps=2), one(4, 3, 2, 1), one(9, 8, -6, -5, steps=3)]
-
-
-@smallest_curvature.method("The number is right, with more products than `steps`.")
-def _no_more_products(call):
-    return call.calls_of(call.arguments[0]) <= call.arguments[3]
-
-
-def _off_every_element(product, largest, v, steps):
-    return largest + largest_curvature.reference(lambda d: product(d) - largest, v, steps)
-
-
-def _added(product, largest, v, steps):
-    return largest_curvature.reference(lambda d: product(d) + largest * d, v, steps) - largest
-
-
-_mistakes(
-    smallest_curvature,
-    "`largest` is not put back: that is the smallest minus the largest.",
-    lambda product, largest, v, steps: (
-        smallest_curvature.reference(product, largest, v, steps) - largest
-    ),
-    "That is build 6 again, the largest in size. Shift H first.",
-    lambda product, largest, v, steps: largest_curvature.reference(product, v, steps),
-    "`largest` is taken off every element of Hv. Off every curvature means: Hv minus largest · v.",
-    _off_every_element,
-    "The shift goes the wrong way: that finds the largest once more.",
-    _added,
-)
-
 smallest_curvature.add_hints(
     "If H has the curvature λ along v, what does H minus a multiple of the identity have there?",
     "Along every direction d the shifted product is the product minus largest times d.",
@@ -795,76 +381,6 @@ def smooth_sinc(x):
     return torch.where(near, series, safe.sin() / safe)
 
 
-def _all_points(*values):
-    return _numbers(*values).requires_grad_()
-
-
-@smooth_sinc.cases
-def _sinc_points():
-    return [
-        case(_all_points(0.5, 1.0, -2.0)),
-        case(_all_points(0.0, 3.0)),
-        case(_all_points(1e-3, -1e-2, 1e-5, 1e-8, 0.1)),
-        case(_all_points(0.0099, -0.03, 0.05, 0.2, -0.4)),
-    ]
-
-
-def _slopes(call):
-    """Return the first and the second derivative that an answer gives, None for none."""
-    x, found, y = call.arguments[0], [], call.value
-    for _ in range(2):
-        try:
-            (y,) = torch.autograd.grad(y.sum(), x, create_graph=True)
-        except Exception:  # whatever an answer without a graph raises
-            return (*found, None, None)[:2]
-        found.append(y.detach())
-    return tuple(found)
-
-
-def _near(found, true):
-    return found is not None and torch.allclose(found, true, rtol=1e-6, atol=1e-6)
-
-
-def _true_slopes(x):
-    """Sum the series of both derivatives, far enough for |x| < 4."""
-    x = x.detach()
-    first, second = torch.zeros_like(x), torch.zeros_like(x)
-    for k in range(1, 16):
-        factor = (-1) ** k / math.factorial(2 * k + 1)
-        first += factor * 2 * k * x ** (2 * k - 1)
-        second += factor * 2 * k * (2 * k - 1) * x ** (2 * k - 2)
-    return first, second
-
-
-@smooth_sinc.method(
-    "The value is right, the first derivative is not. Is it NaN? Then the branch that is not "
-    "picked divides by 0. Is it 0 near 0? Then a constant stands there.",
-    wrong=True,
-)
-def _first_is_right(call):
-    return _near(_slopes(call)[0], _true_slopes(call.arguments[0])[0])
-
-
-@smooth_sinc.method(
-    "Value and first derivative are right, the second is not. At 0 it has to be -1/3: a constant "
-    "there has the second derivative 0, and too short a series, or one for too few points, has not "
-    "enough digits.",
-    wrong=True,
-)
-def _second_is_right(call):
-    return _near(_slopes(call)[1], _true_slopes(call.arguments[0])[1])
-
-
-_mistakes(
-    smooth_sinc,
-    "At 0 that is 0/0, a NaN.",
-    lambda x: x.sin() / x,
-    "torch.sinc(x) is sin(πx)/(πx), another function.",
-    lambda x: torch.sinc(x),
-    "A small number added to x shifts the curve. Choose another formula near 0.",
-    lambda x: (x + 1e-3).sin() / (x + 1e-3),
-)
-
 smooth_sinc.add_hints(
     "Two branches: the series near 0, the formula elsewhere. How near is near?",
     "The branch that is not picked is differentiated too: give the formula a harmless x there.",
@@ -892,34 +408,6 @@ def taylor_product(a, b):
     """
     return [sum(a[i] * b[k - i] for i in range(k + 1)) for k in range(len(a))]
 
-
-@taylor_product.cases
-def _series():
-    return [
-        case([2.0], [3.0]),
-        case([1.0, 2.0, 3.0], [5.0, 1.0, 0.0]),
-        case([1.0, -1.0, 0.5, 2.0], [0.5, 3.0, -2.0, 1.0]),
-    ]
-
-
-@taylor_product.random_cases
-def _more_series(random):
-    a, b = ([random.uniform(-2.0, 2.0) for _ in range(6)] for _ in range(2))
-    return [case(a, b)]
-
-
-_mistakes(
-    taylor_product,
-    "Each power is multiplied with itself only. Which pairs give t²?",
-    lambda a, b: [x * y for x, y in zip(a, b, strict=True)],
-    "That is the whole product of two polynomials: leave out higher powers.",
-    wrong.all_powers,
-    "That is the rule for derivatives, with binomial coefficients. Taylor coefficients have "
-    "the factorials in them already.",
-    lambda a, b: [
-        sum(math.comb(k, i) * a[i] * b[k - i] for i in range(k + 1)) for k in range(len(a))
-    ],
-)
 
 taylor_product.add_hints(
     "For the power 2 there are three pairs: 0 with 2, 1 with 1, and 2 with 0.",
@@ -965,3 +453,7 @@ def drill_newton(random):
         answer=x + step,
         why=f"Slope 3·{x}² - {c} = {3 * x**2 - c}, curvature 6·{x}: the step is {step:.4g}.",
     )
+
+
+# What answers are tried on, and the mistakes that are recognised: they need the exercises above.
+from . import _checks07, _wrong07  # noqa: E402, F401

@@ -26,9 +26,9 @@ inputs to try an answer on, the mistakes to recognise, the way that is asked, an
 
     square.add_hints("Multiply x by itself.")
 
-A solution without parameters makes an exercise that asks for a value instead of a function. How an
-answer is called is told in `autodiff_course.exercises.running`, how it is judged in
-`autodiff_course.exercises.judging`.
+Short mistakes may be added as a list, by `Exercise.add_mistakes`. A solution without parameters
+makes an exercise that asks for a value instead of a function. How an answer is called is told in
+`autodiff_course.exercises.running`, how it is judged in `autodiff_course.exercises.judging`.
 """
 
 from __future__ import annotations
@@ -36,16 +36,19 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
-import math
 import random
 import textwrap
 from collections.abc import Callable, Iterable
+from dataclasses import replace
+from functools import partial
 from types import ModuleType
 
 from . import record
+from ._values import complaint_about_value, written_out
 from .comparing import Tolerance, difference, plain, show
 from .display import CheckResult, Hint, Solution, Task
 from .judging import Call, Case, Judge, Method, Mistake, has_dots, is_perhaps
+from .nearly import nearly
 from .running import Raised, Returned, TimedOut, limited, world_kept
 
 __all__ = ["Call", "Case", "Exercise", "case", "exercise", "exercises_in"]
@@ -69,13 +72,15 @@ def case(*arguments, **texts: str) -> Case:
     return Case(arguments, **texts)
 
 
-def exercise(function: Callable | None = None, **settings):
+def exercise(function: Callable | None = None, *, kind: type[Exercise] | None = None, **settings):
     """Make an `Exercise` of its solution; for use as a decorator, with or without settings.
 
     Parameters
     ----------
     function : callable
         The solution. Its docstring is the task.
+    kind : type, optional
+        A kind of `Exercise` that judges in a way of its own.
     **settings
         Those of `Exercise`.
 
@@ -87,9 +92,8 @@ def exercise(function: Callable | None = None, **settings):
     >>> half
     <Exercise half(x): task, check(answer), hint(), solution(), use(answer)>
     """
-    if function is None:
-        return lambda solution: Exercise(solution, **settings)
-    return Exercise(function, **settings)
+    make = partial(kind or Exercise, **settings)
+    return make if function is None else make(function)
 
 
 def exercises_in(module: ModuleType) -> list[Exercise]:
@@ -125,6 +129,9 @@ class Exercise:
         The imports that an answer may build on. The notebook has them above the exercise.
     form : str, optional
         What kind of value is asked for, to be told where the answer is of another kind.
+    near : str, optional
+        What is said of a wrong answer whose numbers are within a hundredth of the true ones, as a
+        difference quotient's are.
 
     Attributes
     ----------
@@ -167,11 +174,12 @@ class Exercise:
         next_try: str = "",
         uses: str = "",
         form: str = "",
+        near: str = "",
     ) -> None:
         self.reference = reference
         self.name = reference.__name__
         self.minutes, self.insight, self.next_try = minutes, insight, next_try
-        self._form = form
+        self._form, self._near = form, near
         self.uses = textwrap.dedent(uses).strip()
         self.mistakes: list[Mistake] = []
         self.methods: list[Method] = []
@@ -300,6 +308,11 @@ class Exercise:
 
         return register
 
+    def add_mistakes(self, *messages_and_functions: str | Callable) -> None:
+        """Add mistakes as `mistake` does: the message of each, then its function."""
+        pairs = zip(messages_and_functions[::2], messages_and_functions[1::2], strict=True)
+        self.mistakes += [Mistake(function, message) for message, function in pairs]
+
     def method(
         self,
         message: str | Callable[[Call], str],
@@ -364,6 +377,8 @@ class Exercise:
                 )
             except TimedOut as late:
                 result = judge.too_late(seconds, late.stopped)
+        if self._near and result.status == "wrong" and not result.mistake and nearly(result):
+            result = replace(result, message=self._near)
         if printed.text and result.status != "not attempted":
             result = result.with_rows(("Printed", printed.text))
         return result
@@ -383,7 +398,7 @@ class Exercise:
             return CheckResult("wrong", "This exercise asks for a value, not for a function.")
         if answer is None:
             return CheckResult("wrong", "The answer is None. Did you assign a value to it?")
-        answer = _dense(answer)
+        answer = written_out(answer)
         with clock.paused():
             expected = self.reference()
             known = [(mistake, mistake.function()) for mistake in self.mistakes]
@@ -401,7 +416,7 @@ class Exercise:
         said = f"Perhaps: {message}" if message and is_perhaps([plain(answer)]) else message
         return CheckResult(
             "wrong",
-            said or _hide(answer, expected, found, self._form),
+            said or complaint_about_value(answer, expected, found, self._form),
             mistake=message,
             yours=answer,
             index=found.index or None,
@@ -413,38 +428,6 @@ def _narrow(paragraph):
     """Wrap a paragraph, unless it is a list, so that a cell that holds it does not scroll."""
     listed = any(line[:1] in " -*" for line in paragraph.splitlines())
     return paragraph if listed else textwrap.fill(paragraph, 72, break_on_hyphens=False)
-
-
-def _dense(value):
-    """Write out a sparse matrix, SciPy's or torch's, if it is a small one."""
-    write_out = getattr(value, "toarray", None) or getattr(value, "to_dense", None)
-    small = math.prod(getattr(value, "shape", ())) <= 10**6
-    return write_out() if callable(write_out) and small else value
-
-
-def _hide(answer, expected, found, form):
-    """Say what is wrong with a value, but neither the expected one nor what would give it away."""
-    asked, given = _form(expected), _form(answer)
-    if asked != given:
-        return f"Expected {form or asked}, got {given}."
-    if found.index:
-        return f"Look again at index [{', '.join(map(show, found.index))}]."
-    return "That is another value."
-
-
-def _form(value):
-    shape = getattr(value, "shape", ())
-    if len(shape) > 1:  # told without its numbers, of which there may be many
-        return f"an array of shape {tuple(shape)}"
-    value = plain(value)
-    if isinstance(value, list):
-        widths = {len(row) if isinstance(row, list) else None for row in value}
-        if len(widths) == 1 and None not in widths:
-            return f"an array of shape {(len(value), *widths)}"
-        return f"{len(value)} values"
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return "one number"
-    return f"a value of type {type(value).__name__}"
 
 
 def _label(exercise, one):

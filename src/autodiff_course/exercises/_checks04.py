@@ -1,0 +1,440 @@
+"""What answers to the exercises of notebook 04 are tried on, and which way they must go."""
+
+from __future__ import annotations
+
+import torch
+
+from ._tensors import numbers
+from .ex04 import (
+    agrees,
+    best_step,
+    central_slopes,
+    node_of,
+    recursive_node,
+    scaled_backward,
+    straight_through,
+    training_calls,
+)
+from .framework import case
+
+
+@scaled_backward.cases
+def _inputs():
+    x, s = numbers(1.0, -2.0, 0.5), numbers(3.0)[0]
+    adjoint = numbers(1.0, 0.25, -2.0)
+    wide = torch.stack([x, adjoint + 3])
+    return [
+        case(x, s, (True, True), adjoint),
+        case(wide, s, (True, True), torch.stack([adjoint, x])),
+        case(x, s, (True, False), adjoint),
+        case(x, s, (False, True), adjoint),
+    ]
+
+
+@scaled_backward.method(
+    "backward returns tensors, or None: `.item()` hands out a plain number, which PyTorch refuses.",
+    wrong=True,
+)
+def _returns_tensors(call):
+    return all(value is None or isinstance(value, torch.Tensor) for value in call.value)
+
+
+@straight_through.cases
+def _weights():
+    return [
+        case(numbers(1.4), numbers(2.0), numbers(5.0)),
+        case(numbers(0.3, -1.2, 2.8), numbers(1.0, 2.0, -0.5), numbers(1.0, -1.0, 0.0)),
+    ]
+
+
+@straight_through.method(
+    "The caller's w requires grad now, and a second call may add to its gradient. Let a detached "
+    "copy of it require grad.",
+    wrong=True,
+)
+def _leaves_the_weights(call):
+    w = call.arguments[0]
+    return not w.requires_grad and w.grad is None and call.unchanged
+
+
+# agrees
+
+
+def _with_slope(value, slope):
+    """Return a function with this value, and a derivative that may be wrong."""
+
+    def function(x):
+        known = x.detach()
+        return value(known) + (x - known) * slope(known)
+
+    return function
+
+
+@agrees.cases
+def _functions():
+    x = numbers(0.5, 1.0, -0.75)
+    wrong = {
+        "a backward 0.9995 times as large as it should be": lambda x: 0.9995 * x.cos(),
+        "a backward that is wrong for negative x": lambda x: x.cos().copysign(x),
+        "a backward that is 5e-6 too large": lambda x: x.cos() + 5e-6,
+        "a backward of the right mean": lambda x: x.cos().mean().expand(len(x)),
+    }
+    return [
+        case(torch.sin, x, label="torch.sin"),
+        case(_with_slope(torch.sin, torch.cos), x.clone(), label="a right backward"),
+        *(case(_with_slope(torch.sin, one), x.clone(), label=at) for at, one in wrong.items()),
+        case(torch.exp, numbers(0.0, 10.0, 15.0), label="torch.exp at 0, 10 and 15"),
+        case(lambda x: -x.exp(), numbers(0.0, 10.0, 15.0), label="-exp at 0, 10 and 15"),
+        case(lambda x: x**3, numbers(0.0, 1.0), label="x³ at 0 and 1"),
+        case(
+            _with_slope(lambda x: x**3 + x, lambda x: 3 * x**2 + 1 + (x == 0)),
+            numbers(0.0, 1000.0),
+            label="x³ + x at 0 and 1000, with a slope of 2 for 1 at 0",
+        ),
+        case(
+            _with_slope(torch.sin, lambda x: x.cos() + 3e-6 * (x == 1)),
+            torch.linspace(0.0, 1.0, 101, dtype=torch.float64),
+            label="sin at 101 points, with a slope that is wrong by 3e-6 at the last",
+        ),
+        case(
+            _with_slope(torch.sin, lambda x: x.cos() / (x != 0) * (x != 0)),
+            numbers(0.0, 1.0),
+            label="sin at 0 and 1, with a slope that is NaN at 0",
+        ),
+        case(
+            torch.exp,
+            torch.tensor([-0.9, -0.3, 0.0] + 300 * [7.0], dtype=torch.float64),
+            label="torch.exp at three small numbers and 300 times at 7",
+        ),
+    ]
+
+
+@agrees.method(
+    "The caller's x requires grad now, or has another value. Let a detached copy of it require "
+    "grad.",
+    wrong=True,
+)
+def _leaves_the_point(call):
+    x = call.arguments[1]
+    return not x.requires_grad and x.grad is None and call.unchanged
+
+
+# node_of
+
+
+class _Opaque:
+    """A quadratic function that records nothing and counts its calls."""
+
+    def __init__(self):
+        self.calls = 0
+
+    def __call__(self, x, w):
+        self.calls += 1
+        x, w = x.detach(), w.detach()
+        return x * w[0] ** 2 + x**2 * w[-1] + w.prod()
+
+    def __repr__(self):
+        return "a black box"
+
+
+@node_of.cases
+def _boxes():
+    return [
+        case(_Opaque(), numbers(1.0), numbers(1.0, 2.0).requires_grad_(), 0.5),
+        case(_Opaque(), numbers(0.5, 2.0, -1.0), numbers(1.0, -2.0, 3.0).requires_grad_(), 0.25),
+    ]
+
+
+def _functions_in(value):
+    """Return the nodes in the graph of a value that somebody's own Function has made."""
+    found, waiting = set(), [getattr(value, "grad_fn", None)]
+    while waiting:
+        one = waiting.pop()
+        if one is not None and one not in found:
+            found.add(one)
+            waiting += [source for source, _ in one.next_functions]
+    return [one for one in found if isinstance(one, torch.autograd.function.BackwardCFunction)]
+
+
+def _by_w(call, adjoint=None):
+    """Return the gradient that an answer's node gives, or None."""
+    adjoint = torch.ones_like(call.value) if adjoint is None else adjoint
+    try:
+        found = torch.autograd.grad(
+            call.value, call.arguments[2], adjoint, retain_graph=True, allow_unused=True
+        )
+    except Exception:  # whatever the reader's backward raises
+        return None
+    return found[0]
+
+
+def _true_by_w(call, adjoint, step=None):
+    f, x, w, given = call.arguments
+    step = given if step is None else step
+    w, eye = w.detach(), torch.eye(len(w), dtype=w.dtype)
+    return torch.stack([(adjoint * (f(x, w + step * e) - f(x, w)) / step).sum() for e in eye])
+
+
+def _returned(call):
+    """Return what the answer's backward returns, as a tuple, or what it raises."""
+    node = _functions_in(call.value)[0]
+    try:
+        values = type(node)._forward_cls.backward(node, torch.ones_like(call.value))
+    except Exception as error:
+        return error
+    return values if isinstance(values, tuple) else (values,)
+
+
+def _why_no_sweep(call):
+    """Say why the sweep through an answer's node ends without a gradient."""
+    values, needs = _returned(call), _functions_in(call.value)[0].needs_input_grad
+    if isinstance(values, Exception):
+        return f"backward raised {type(values).__name__}: {values}"
+    if len(values) != len(needs):
+        return (
+            f"backward returns {len(values)} of {len(needs)} values: one for each argument of "
+            "forward, None included."
+        )
+    place = needs.index(True)
+    if values[place] is None:
+        others = [i for i, value in enumerate(values) if value is not None]
+        if not others:
+            return "backward returns None in every place."
+        return (
+            f"backward returns {len(values)} values, but the adjoint stands in place "
+            f"{others[0] + 1}: the argument that asks for it is number {place + 1} of forward."
+        )
+    try:
+        y = call.value
+        torch.autograd.grad(y, _asking(call), torch.ones_like(y), retain_graph=True)
+    except Exception as error:
+        return f"PyTorch refuses what backward returns: {error}"
+    return "The sweep ends without a gradient."
+
+
+def _asking(call):
+    tensors = (one for one in call.arguments if isinstance(one, torch.Tensor))
+    return next(one for one in tensors if one.requires_grad)
+
+
+_NO_NODE = "It has no grad_fn: call your Function by its apply."
+
+
+_NO_FUNCTION = "No Function of yours is in the graph: write one, and call it by its apply."
+
+
+@node_of.method(_NO_NODE, wrong=True)
+def _has_node(call):
+    return getattr(call.value, "grad_fn", None) is not None
+
+
+@node_of.method(_NO_FUNCTION)
+def _has_function(call):
+    return bool(_functions_in(call.value))
+
+
+@node_of.method(_why_no_sweep, wrong=True)
+def _sweeps(call):
+    return _by_w(call) is not None
+
+
+@node_of.method("w was changed: shift a clone of it. `detach` shares its memory.", wrong=True)
+def _leaves_w(call):
+    return call.unchanged and call.arguments[2]._version == 0
+
+
+@node_of.method("The adjoint is lost, or not multiplied in before the sum.", wrong=True)
+def _uses_adjoint(call):
+    ones = torch.ones_like(call.value)
+    return torch.allclose(3 * _by_w(call, ones), _by_w(call, ones * 3))
+
+
+def _some_adjoint(call):
+    return torch.linspace(1.0, 2.0, len(call.value), dtype=call.value.dtype)
+
+
+def _why_not_forward(call):
+    """Say which slip leads to the gradient that an answer's node gives."""
+    adjoint, step = _some_adjoint(call), call.arguments[3]
+    found, forward = _by_w(call, adjoint), _true_by_w(call, adjoint)
+    backward = _true_by_w(call, adjoint, -step)
+    slips = {
+        "divide by the step.": forward * step,
+        "divide by the step, do not multiply.": forward * step**2,
+        "add up the elements: sum, not mean.": forward / len(adjoint),
+        "shift w up, not down.": backward,
+        "the sign is wrong.": -forward,
+        "that is the central one.": (forward + backward) / 2,
+    }
+    slip = [f": {text}" for text, slope in slips.items() if torch.allclose(found, slope)]
+    return "The gradient of w is not the forward difference with this step" + (*slip, ".")[0]
+
+
+@node_of.method(_why_not_forward, wrong=True)
+def _is_forward(call):
+    adjoint = _some_adjoint(call)
+    return torch.allclose(_by_w(call, adjoint), _true_by_w(call, adjoint))
+
+
+@node_of.method("backward calls f at w again. That value is known: keep the output of forward.")
+def _keeps_the_value(call):
+    f, before = call.arguments[0], call.arguments[0].calls
+    _by_w(call)
+    return f.calls - before == len(call.arguments[2])
+
+
+@node_of.method(
+    "backward returns zeros for x: that says that f does not depend on x, and is silently wrong. "
+    "Return None.",
+    wrong=True,
+)
+def _claims_nothing(call):
+    needs = _functions_in(call.value)[0].needs_input_grad
+    return all(asks or v is None for v, asks in zip(_returned(call), needs, strict=False))
+
+
+_ATTRIBUTE = "A tensor is an attribute of ctx. Keep inputs and output by save_for_backward."
+
+
+_OLDER = (
+    "forward(ctx, ...) is the older form, which the transforms of notebook 06 refuse: let "
+    "setup_context keep what backward needs."
+)
+
+
+@node_of.method(_ATTRIBUTE)
+def _saves(call):
+    kept = [value for one in _functions_in(call.value) for value in vars(one).values()]
+    return not any(isinstance(value, torch.Tensor) for value in kept)
+
+
+@node_of.method(_OLDER)
+def _is_new(call):
+    default = torch.autograd.Function.setup_context
+    classes = [type(one)._forward_cls for one in _functions_in(call.value)]
+    return all(one.setup_context is not default for one in classes)
+
+
+@training_calls.cases
+def _sizes():
+    return [case(n, k, s) for n, k in ((3, 10), (1, 7)) for s in ("forward", "central")]
+
+
+# central_slopes
+
+
+class _Watchful:
+    """A cubic f that raises when the caller's tensor is no longer what it was."""
+
+    def __init__(self, caller):
+        self.caller, self.original = caller, caller.clone()
+
+    def __call__(self, w):
+        if not torch.equal(self.caller, self.original):
+            raise RuntimeError("the caller's tensor w has been changed")
+        weights = torch.arange(1.0, len(w) + 1, dtype=w.dtype)
+        return float((weights * w**3).sum() + w.prod())
+
+    def __repr__(self):
+        return "a cubic function"
+
+
+@central_slopes.cases
+def _watched():
+    one, two = numbers(1.0, 2.0), numbers(0.5, -1.0, 3.0)
+    return [case(_Watchful(one), one, 0.5), case(_Watchful(two), two, 0.25)]
+
+
+@central_slopes.method("Return a tensor like w: of the same dtype and shape.", wrong=True)
+def _is_like_the_weights(call):
+    w, value = call.arguments[1], call.value
+    return isinstance(value, torch.Tensor) and (value.dtype, value.shape) == (w.dtype, w.shape)
+
+
+@best_step.cases
+def _accuracies():
+    return [case(a, scheme) for scheme in ("forward", "central") for a in (1e-6, 2.0**-52, 1e-3)]
+
+
+# recursive_node
+
+
+class _Cube:
+    """A cubic f that records nothing and counts the calls from outside of a forward."""
+
+    def __init__(self):
+        self.direct = 0
+
+    def __call__(self, x):
+        self.direct += torch.is_grad_enabled()  # a forward runs with recording switched off
+        return x.detach() ** 3
+
+    def __repr__(self):
+        return "a cubic function"
+
+
+@recursive_node.cases
+def _points():
+    return [
+        case(_Cube(), numbers(2.0)[0].requires_grad_(), 0.5),
+        case(_Cube(), numbers(-1.0, 0.5).requires_grad_(), 0.25),
+    ]
+
+
+def _orders(call, adjoint=1.0):
+    """Return the first and the second derivative that an answer's node gives, None for none."""
+    x = call.arguments[1]
+    found, y = [], call.value
+    for _ in range(2):
+        try:
+            (y,) = torch.autograd.grad(y, x, torch.full_like(y, adjoint), create_graph=True)
+        except Exception:  # whatever the reader's backward raises
+            return (*found, None, None)[:2]
+        found.append(y)
+    return tuple(found)
+
+
+recursive_node.method(_NO_NODE, wrong=True)(_has_node)
+
+
+recursive_node.method(_NO_FUNCTION)(_has_function)
+
+
+@recursive_node.method(_why_no_sweep, wrong=True)
+def _has_first(call):
+    return _orders(call)[0] is not None
+
+
+@recursive_node.method("The adjoint is lost: multiply the difference by it.", wrong=True)
+def _first_uses_adjoint(call):
+    return torch.allclose(3 * _orders(call)[0], _orders(call, 3.0)[0])
+
+
+@recursive_node.method("The first is not the central difference with this step.", wrong=True)
+def _first_is_central(call):
+    _, x, step = call.arguments
+    return torch.allclose(_orders(call)[0], 3 * x**2 + step**2)
+
+
+@recursive_node.method("There is no second one: backward must call apply, not f.", wrong=True)
+def _calls_apply(call):
+    f, before = call.arguments[0], call.arguments[0].direct
+    return _orders(call)[1] is not None or f.direct == before
+
+
+@recursive_node.method(
+    "There is no second one: shift x itself, recorded, not detached.", wrong=True
+)
+def _has_second(call):
+    return _orders(call)[1] is not None
+
+
+@recursive_node.method("The second derivative is not 6x where f is x³.", wrong=True)
+def _second_is_right(call):
+    return torch.allclose(_orders(call)[1], 6 * call.arguments[1])
+
+
+recursive_node.method(_ATTRIBUTE)(_saves)
+
+
+recursive_node.method(_OLDER)(_is_new)
