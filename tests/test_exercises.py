@@ -453,6 +453,28 @@ def test_the_time_limit_covers_the_comparison_and_the_printing():
     assert "comparing or printing what your function returned" in result.message
 
 
+def test_an_answer_is_not_charged_for_an_import_nor_cut_off_in_it(tmp_path, monkeypatch):
+    (tmp_path / "takes_long.py").write_text("import time\ntime.sleep(0.6)\nwhole = True\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "takes_long", raising=False)
+
+    def answer(values, factor):
+        import takes_long
+
+        return [factor * value for value in values if takes_long.whole]
+
+    def endless(values, factor):
+        import takes_long
+
+        while takes_long.whole:
+            pass
+
+    assert scale.check(answer, seconds=0.3)
+    del sys.modules["takes_long"]
+    assert scale.check(endless, seconds=0.3).message.startswith("No result after")
+    assert sys.modules.pop("takes_long").whole
+
+
 # Libraries
 
 
