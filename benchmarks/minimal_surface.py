@@ -57,7 +57,7 @@ CELLS = (
 def functions_of_the_notebook():
     cells = {cell.id: cell.source for cell in nbformat.read(NOTEBOOK, as_version=4).cells}
     # No answers to the exercises: the notebook then takes the course's own.
-    names = {"my_area": ..., "my_line_search": ..., "autodiff_course": autodiff_course}
+    names = {"my_film_area": ..., "my_line_search": ..., "autodiff_course": autodiff_course}
     with contextlib.redirect_stdout(io.StringIO()):
         for name in CELLS:
             exec(compile(cells[name], f"<cell {name}>", "exec"), names)

@@ -9,7 +9,7 @@ from torch.nn.functional import pad
 
 from autodiff_course.exercises import ex09
 
-# 1. area
+# 1. film_area
 
 
 def _two_slopes(z, wire):
@@ -26,7 +26,7 @@ def test_an_area_that_is_written_with_means_and_a_mean_over_the_cells_is_right()
         q = (right[1:] + right[:-1]) * 0.5
         return 4 * ((1 + p + q) ** 0.5).mean()
 
-    result = ex09.area.check(answer)
+    result = ex09.film_area.check(answer)
     assert result, result
 
 
@@ -40,15 +40,15 @@ def test_an_area_with_concatenated_rims_is_right():
         squares = (a - c) ** 2 + (b - d) ** 2 + (a - b) ** 2 + (c - d) ** 2
         return (h**2 * (1 + squares / (2 * h**2)).sqrt()).sum()
 
-    result = ex09.area.check(answer)
+    result = ex09.film_area.check(answer)
     assert result, result
 
 
 def test_an_area_without_a_derivative_is_told_so():
     def answer(z, wire):
-        return ex09.area.reference(z, wire).item()
+        return ex09.film_area.reference(z, wire).item()
 
-    result = ex09.area.check(answer)
+    result = ex09.film_area.check(answer)
     assert result.status == "other way" and "no derivative" in result.message
 
 
@@ -63,7 +63,7 @@ def test_an_area_in_two_loops_is_told_so():
                 total = total + h**2 * torch.sqrt(1 + p + q)
         return total
 
-    result = ex09.area.check(answer)
+    result = ex09.film_area.check(answer)
     assert result.status == "other way" and "for each cell" in result.message
 
 

@@ -17,11 +17,11 @@ from .framework import case, exercise
 __all__ = [
     "active_step",
     "added_entries",
-    "area",
     "coupled",
     "drill_entries",
     "drill_halvings",
     "drill_multiplier",
+    "film_area",
     "kkt_step",
     "least_area",
     "line_search",
@@ -39,7 +39,7 @@ __all__ = [
     next_try="What changes if each cell is cut into two triangles?",
     uses="import torch\nfrom torch.nn.functional import pad",
 )
-def area(z, wire):
+def film_area(z, wire):
     """Return the area of the sheet that has the heights z inside the wire, as a tensor.
 
     z is k × k. The wire is (k + 2) × (k + 2), with 0 inside, so that `pad(z, (1, 1, 1, 1)) + wire`
@@ -50,7 +50,7 @@ def area(z, wire):
     Examples
     --------
     >>> flat = torch.zeros(5, 5, dtype=torch.float64)
-    >>> float(area(torch.zeros(3, 3, dtype=torch.float64), flat))
+    >>> float(film_area(torch.zeros(3, 3, dtype=torch.float64), flat))
     4.0
     """
     sheet = pad(z, (1, 1, 1, 1)) + wire
@@ -75,7 +75,7 @@ def _parts(z, wire):
     return h, p[:, 1:], p[:, :-1], q[1:], q[:-1]
 
 
-@area.cases
+@film_area.cases
 def _sheets():
     def sheet(k):
         place = torch.arange(k * k, dtype=torch.float64).view(k, k)
@@ -91,7 +91,7 @@ def _sheets():
     ]
 
 
-@area.method(
+@film_area.method(
     "The number is right, but torch has no derivative of it: return a tensor, without `.item()`, "
     "`float` or `.detach()` on the way."
 )
@@ -99,7 +99,7 @@ def _(call):
     return getattr(call.value, "grad_fn", None) is not None
 
 
-@area.method(
+@film_area.method(
     "The area is right, but it takes an operation for each cell. Slices of the slopes do all cells "
     "at once, and the cells below need that."
 )
@@ -113,44 +113,44 @@ def _(call):
     return len(seen) < 200
 
 
-@area.mistake("The slopes are too small by h: divide the differences by the width of a cell.")
+@film_area.mistake("The slopes are too small by h: divide the differences by the width of a cell.")
 def _without_h(z, wire):
     h, a, b, c, d = _parts(z, wire)
     return h**2 * torch.sqrt(1 + h**2 * (a**2 + b**2 + c**2 + d**2) / 2).sum()
 
 
-@area.mistake("Multiply by h²: a cell is h wide and h long.")
+@film_area.mistake("Multiply by h²: a cell is h wide and h long.")
 def _without_the_cell(z, wire):
     h, *_ = _parts(z, wire)
-    return area.reference(z, wire) / h**2
+    return film_area.reference(z, wire) / h**2
 
 
-@area.mistake("Take the mean of the two squares in each direction, not their sum.")
+@film_area.mistake("Take the mean of the two squares in each direction, not their sum.")
 def _sum_of_squares(z, wire):
     h, a, b, c, d = _parts(z, wire)
     return h**2 * torch.sqrt(1 + a**2 + b**2 + c**2 + d**2).sum()
 
 
-@area.mistake("That is the square of the mean slope. Take the mean of the squares.")
+@film_area.mistake("That is the square of the mean slope. Take the mean of the squares.")
 def _square_of_the_mean(z, wire):
     h, a, b, c, d = _parts(z, wire)
     return h**2 * torch.sqrt(1 + ((a + b) / 2) ** 2 + ((c + d) / 2) ** 2).sum()
 
 
-@area.mistake("That takes one edge for each direction. A cell has two.")
+@film_area.mistake("That takes one edge for each direction. A cell has two.")
 def _one_edge(z, wire):
     h, a, _, c, _ = _parts(z, wire)
     return h**2 * torch.sqrt(1 + a**2 + c**2).sum()
 
 
-@area.mistake("The cells between the film and its wire are missing: pad z, and add the wire.")
+@film_area.mistake("The cells between the film and its wire are missing: pad z, and add the wire.")
 def _inside_only(z, wire):
     h, *slopes = _parts(z, wire)
     a, b, c, d = (slope[1:-1, 1:-1] for slope in slopes)
     return h**2 * torch.sqrt(1 + (a**2 + b**2 + c**2 + d**2) / 2).sum()
 
 
-area.add_hints(
+film_area.add_hints(
     "`sheet.diff(dim=0)` has one row less than the sheet. How wide is it, counted in cells?",
     "The slopes along the left edges of all cells are `p[:, :-1]`, those of the right `p[:, 1:]`.",
 )
@@ -158,7 +158,7 @@ area.add_hints(
 
 # What the solutions and the inputs below share.
 
-_area = area.reference
+_area = film_area.reference
 
 
 def _heavy_area(z, wire):
