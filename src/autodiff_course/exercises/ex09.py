@@ -733,9 +733,9 @@ def _contacts():
         case(*contact(6, lambda i: i < 0), label="6 unknowns, none of them active"),
         case(*contact(50, lambda i: i % 7 < 3), label="50 unknowns, 22 of them active"),
         case(
-            *contact(2_000, lambda i: i > 1_600),
-            label="2,000 unknowns, 399 of them active",
-            too_slow="Is a dense matrix made? One of 2,000 columns takes 32 MB.",
+            *contact(1_200, lambda i: i > 1_100),
+            label="1,200 unknowns, 99 of them active",
+            too_slow="Is a dense matrix made, or a loop over its entries?",
         ),
     ]
 
@@ -743,7 +743,7 @@ def _contacts():
 @active_step.method("The step is right, but a dense matrix is made on the way.", memory=True)
 def _(call):
     n = len(call.arguments[1])
-    return n < 1000 or call.peak < 8 * n * n / 4
+    return n < 1000 or call.peak < 8 * n * n / 2  # half of a dense matrix
 
 
 @active_step.method("The step is right, but an argument is changed.")
