@@ -40,7 +40,7 @@ CELLS = (
     "wire-arches",
     "area-check",
     "area-residual",
-    "pattern-count",
+    "pattern-predicted",
     "pattern-prepare",
     "newton-solve",
     "newton-code",
@@ -57,7 +57,8 @@ CELLS = (
 def functions_of_the_notebook():
     cells = {cell.id: cell.source for cell in nbformat.read(NOTEBOOK, as_version=4).cells}
     # No answers to the exercises: the notebook then takes the course's own.
-    names = {"my_film_area": ..., "my_line_search": ..., "autodiff_course": autodiff_course}
+    names = dict.fromkeys(("my_film_area", "my_coupled", "my_line_search"), ...)
+    names["autodiff_course"] = autodiff_course
     with contextlib.redirect_stdout(io.StringIO()):
         for name in CELLS:
             exec(compile(cells[name], f"<cell {name}>", "exec"), names)
