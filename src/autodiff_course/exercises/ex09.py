@@ -1,4 +1,4 @@
-"""Exercises of notebook 09, the soap film: an added term, another wire, air, a penalty."""
+"""Exercises of notebook 09, the soap film: its area, Newton's method, air, and an obstacle."""
 
 from __future__ import annotations
 
@@ -14,22 +14,50 @@ from .comparing import Tolerance
 from .drills import Problem, drill
 from .framework import case, exercise
 
-__all__ = ["added_entries", "drill_multiplier", "kkt_step", "least_area", "low_rank_solve"]
+__all__ = [
+    "active_step",
+    "added_entries",
+    "coupled",
+    "drill_entries",
+    "drill_halvings",
+    "drill_multiplier",
+    "film_area",
+    "kkt_step",
+    "least_area",
+    "line_search",
+    "low_rank_solve",
+]
 
 
-# The area of the notebook, for the solutions and the inputs.
+# 1. The area
 
 
-def _area(z, wire):
+@exercise(
+    seconds=20.0,
+    minutes=8,
+    insight="Five lines, and torch has all that Newton's method needs of them.",
+    next_try="What changes if each cell is cut into two triangles?",
+    uses="import torch\nfrom torch.nn.functional import pad",
+)
+def film_area(z, wire):
+    """Return the area of the sheet that has the heights z inside the wire, as a tensor.
+
+    z is k × k. The wire is (k + 2) × (k + 2), with 0 inside, so that `pad(z, (1, 1, 1, 1)) + wire`
+    is the whole sheet. Its cells have the width h = 2 / (k + 1). In a cell, the slopes along two
+    edges estimate z_x, those along the other two z_y. A cell adds h²·√(1 + p + q), where p is the
+    mean of the two squares of z_x and q that of z_y. Write no loop.
+
+    Examples
+    --------
+    >>> flat = torch.zeros(5, 5, dtype=torch.float64)
+    >>> float(film_area(torch.zeros(3, 3, dtype=torch.float64), flat))
+    4.0
+    """
     sheet = pad(z, (1, 1, 1, 1)) + wire
     h = 2 / (len(sheet) - 1)
     p, q = sheet.diff(dim=0) / h, sheet.diff(dim=1) / h
     steep = (p[:, 1:] ** 2 + p[:, :-1] ** 2 + q[1:] ** 2 + q[:-1] ** 2) / 2
     return h**2 * torch.sqrt(1 + steep).sum()
-
-
-def _heavy_area(z, wire):
-    return _area(z, wire) + 0.1 * z.sum() * (2 / (len(wire) - 1)) ** 2
 
 
 def _bend(height, k):
@@ -39,12 +67,171 @@ def _bend(height, k):
     return wire
 
 
+def _parts(z, wire):
+    """Return the width of a cell, and the four slopes of each cell."""
+    sheet = pad(z, (1, 1, 1, 1)) + wire
+    h = 2 / (len(sheet) - 1)
+    p, q = sheet.diff(dim=0) / h, sheet.diff(dim=1) / h
+    return h, p[:, 1:], p[:, :-1], q[1:], q[:-1]
+
+
+@film_area.cases
+def _sheets():
+    def sheet(k):
+        place = torch.arange(k * k, dtype=torch.float64).view(k, k)
+        return (0.3 * torch.cos(place)).requires_grad_()
+
+    def wave(x, y):
+        return torch.sin(2 * x) + 0.5 * y**2
+
+    return [
+        case(sheet(1), _bend(wave, 1), label="one height in a wavy wire"),
+        case(sheet(4), _bend(wave, 4), label="4 × 4 heights in a wavy wire"),
+        case(sheet(12), _bend(wave, 12), label="12 × 12 heights in a wavy wire"),
+    ]
+
+
+@film_area.method(
+    "The number is right, but torch has no derivative of it: return a tensor, without `.item()`, "
+    "`float` or `.detach()` on the way."
+)
+def _(call):
+    return getattr(call.value, "grad_fn", None) is not None
+
+
+@film_area.method(
+    "The area is right, but it takes an operation for each cell. Slices of the slopes do all cells "
+    "at once, and the cells below need that."
+)
+def _(call):
+    seen, left = set(), [call.value.grad_fn]
+    while left:
+        node = left.pop()
+        if node is not None and node not in seen:
+            seen.add(node)
+            left += [parent for parent, _ in node.next_functions]
+    return len(seen) < 200
+
+
+@film_area.mistake("The slopes are too small by h: divide the differences by the width of a cell.")
+def _without_h(z, wire):
+    h, a, b, c, d = _parts(z, wire)
+    return h**2 * torch.sqrt(1 + h**2 * (a**2 + b**2 + c**2 + d**2) / 2).sum()
+
+
+@film_area.mistake("Multiply by h²: a cell is h wide and h long.")
+def _without_the_cell(z, wire):
+    h, *_ = _parts(z, wire)
+    return film_area.reference(z, wire) / h**2
+
+
+@film_area.mistake("Take the mean of the two squares in each direction, not their sum.")
+def _sum_of_squares(z, wire):
+    h, a, b, c, d = _parts(z, wire)
+    return h**2 * torch.sqrt(1 + a**2 + b**2 + c**2 + d**2).sum()
+
+
+@film_area.mistake("That is the square of the mean slope. Take the mean of the squares.")
+def _square_of_the_mean(z, wire):
+    h, a, b, c, d = _parts(z, wire)
+    return h**2 * torch.sqrt(1 + ((a + b) / 2) ** 2 + ((c + d) / 2) ** 2).sum()
+
+
+@film_area.mistake("That takes one edge for each direction. A cell has two.")
+def _one_edge(z, wire):
+    h, a, _, c, _ = _parts(z, wire)
+    return h**2 * torch.sqrt(1 + a**2 + c**2).sum()
+
+
+@film_area.mistake("The cells between the film and its wire are missing: pad z, and add the wire.")
+def _inside_only(z, wire):
+    h, *slopes = _parts(z, wire)
+    a, b, c, d = (slope[1:-1, 1:-1] for slope in slopes)
+    return h**2 * torch.sqrt(1 + (a**2 + b**2 + c**2 + d**2) / 2).sum()
+
+
+film_area.add_hints(
+    "`sheet.diff(dim=0)` has one row less than the sheet. How wide is it, counted in cells?",
+    "The slopes along the left edges of all cells are `p[:, :-1]`, those of the right `p[:, 1:]`.",
+)
+
+
+# What the solutions and the inputs below share.
+
+_area = film_area.reference
+
+
+def _heavy_area(z, wire):
+    return _area(z, wire) + 0.1 * z.sum() * (2 / (len(wire) - 1)) ** 2
+
+
 def _flat_area(z, wire=None):  # a reader may pass the notebook's wire all the same
     wire = torch.zeros(z.shape[0] + 2, z.shape[1] + 2, dtype=z.dtype)
     return _area(z, wire)
 
 
-# 1. What does a term do to the pattern?
+# 2. Which heights meet?
+
+
+@exercise(
+    minutes=4,
+    insight="The pattern follows from who meets whom in a cell: nobody has to differentiate.",
+    next_try="And if the area took the slopes over two cells, as (z[i+1] − z[i−1]) / 2h?",
+)
+def coupled(i, j, k):
+    """Return the heights that meet the height in row i and column j in some cell of the film.
+
+    The film has k × k heights; rows and columns are counted from 0. Return a set of pairs (row,
+    column), with (i, j) itself. The points of the wire are no unknowns.
+
+    Examples
+    --------
+    >>> sorted(coupled(0, 0, 5))
+    [(0, 0), (0, 1), (1, 0), (1, 1)]
+    """
+    near = (-1, 0, 1)
+    around = {(i + down, j + right) for down in near for right in near}
+    return {(a, b) for a, b in around if 0 <= a < k and 0 <= b < k}
+
+
+@coupled.cases
+def _places():
+    return [case(2, 3, 6), case(0, 2, 5), case(4, 4, 5), case(0, 0, 1)]
+
+
+@coupled.random_cases
+def _(random):
+    k = random.randint(2, 9)
+    return [case(random.randrange(k), random.randrange(k), k)]
+
+
+@coupled.mistake("Two heights at opposite corners of a cell meet as well.")
+def _without_corners(i, j, k):
+    return {(a, b) for a, b in coupled.reference(i, j, k) if a == i or b == j}
+
+
+@coupled.mistake("A height meets itself: its square stands in the area.")
+def _without_itself(i, j, k):
+    return coupled.reference(i, j, k) - {(i, j)}
+
+
+@coupled.mistake("Some of your points lie on the wire or beyond it: rows and columns end at k − 1.")
+def _beyond_the_rim(i, j, k):
+    return {(a, b) for a in (i - 1, i, i + 1) for b in (j - 1, j, j + 1)}
+
+
+@coupled.mistake("Nothing meets across the sheet: the first column is no neighbour of the last.")
+def _around_the_torus(i, j, k):
+    return {(a % k, b % k) for a in (i - 1, i, i + 1) for b in (j - 1, j, j + 1)}
+
+
+coupled.add_hints(
+    "Draw the four cells around a point. Which points are their corners?",
+    "Rows i − 1 to i + 1, columns j − 1 to j + 1, and of these what lies in the film.",
+)
+
+
+# 3. What does a term do to the pattern?
 
 
 @exercise(
@@ -115,7 +302,114 @@ added_entries.add_hints(
 )
 
 
-# 2. Another wire
+# 4. The line search
+
+
+def _along(curve, value=1.0, slope=-1.0):
+    """Return a parabola that starts with this value and slope."""
+
+    def f(t):
+        return value + slope * t + curve * t**2
+
+    return f
+
+
+@exercise(
+    minutes=8,
+    insight="A step that lowers the area a little, each time less, may never arrive; a fair part "
+    "of what the slope promises leads to where the slope vanishes.",
+    next_try="What does yours do if f(t) is NaN? Which side of the comparison decides?",
+)
+def line_search(f, value, slope):
+    """Return the first t of 1, 1/2, 1/4, … after which the area has fallen enough.
+
+    f(t) is the area after t times the step. value is f(0), and slope, a negative number, is the
+    derivative of f at 0. Enough means f(t) ≤ value + 10⁻⁴·t·slope + 10⁻¹⁴·|value|; the last term
+    allows for rounding. Evaluate f once for each t.
+
+    Examples
+    --------
+    >>> line_search(lambda t: 1 - t + 3 * t**2, 1.0, -1.0)
+    0.25
+    """
+    t = 1.0
+    while f(t) > value + 1e-4 * t * slope + 1e-14 * abs(value):
+        t /= 2
+    return t
+
+
+@line_search.cases
+def _lines():
+    def rounded(t):
+        return 7.0 + 1e-15
+
+    hint = "The area is rounded, and need not fall at all near its minimum: allow for that."
+    return [
+        case(_along(3.0), 1.0, -1.0, label="f(t) = 1 − t + 3t²"),
+        case(_along(0.9), 1.0, -1.0, label="f(t) = 1 − t + 0.9t²"),
+        case(_along(1 - 5e-5), 1.0, -1.0, label="f(t) = 1 − t + 0.99995t²"),
+        case(_along(1 + 5e-5), 1.0, -1.0, label="f(t) = 1 − t + 1.00005t²"),
+        case(rounded, 7.0, -1e-17, label="f(t) = 7 + 1e-15, value = 7", too_slow=hint),
+    ]
+
+
+@line_search.random_cases
+def _(random):
+    slope, curve = -random.uniform(0.5, 5), random.uniform(1, 500)
+    return [
+        case(_along(curve, 3.0, slope), 3.0, slope, label=f"f(t) = 3 {slope:+.2f}t {curve:+.0f}t²")
+    ]
+
+
+@line_search.method("The t is right, but f is evaluated more often than once for each t.")
+def _(call):
+    f = call.arguments[0]
+    return call.calls_of(f) <= 1 - np.log2(float(call.value)) + 1e-9
+
+
+@line_search.mistake("That is the full step, whatever f says.")
+def _full_step(f, value, slope):
+    return 1.0
+
+
+@line_search.mistake(
+    "Any fall is enough for yours. Ask for a fair part, 10⁻⁴·t·slope, of what the slope promises."
+)
+def _any_fall(f, value, slope):
+    t = 1.0
+    while f(t) > value + 1e-14 * abs(value):
+        t /= 2
+    return t
+
+
+@line_search.mistake("The slope is negative: add 10⁻⁴·t·slope, do not subtract it.")
+def _wrong_sign_of_slope(f, value, slope):
+    return line_search.reference(f, value, -slope)
+
+
+@line_search.mistake("Yours searches for the least area. The first t that is good enough will do.")
+def _least_of_all(f, value, slope):
+    best = min((0.5**m for m in range(30)), key=lambda t: (float(f(t)), -t))
+    return best
+
+
+@line_search.mistake("One halving too many: test first, then halve.")
+def _once_too_often(f, value, slope):
+    return line_search.reference(f, value, slope) / 2
+
+
+@line_search.mistake("That is the area after the step. Return t.")
+def _area_instead(f, value, slope):
+    return f(line_search.reference(f, value, slope))
+
+
+line_search.add_hints(
+    "A `while` loop: as long as f(t) is too large, halve t.",
+    "Too large means: f(t) > value + 1e-4 · t · slope + 1e-14 · abs(value).",
+)
+
+
+# 5. Another wire
 
 
 @exercise(
@@ -225,7 +519,7 @@ def _few_solves(call):
     return n < 1000 or call.peak < 8 * n * n / 4  # a quarter of one full matrix
 
 
-# 3. The volume, exactly
+# 6. The volume, exactly
 
 
 @exercise(
@@ -315,7 +609,7 @@ kkt_step.add_hints(
 )
 
 
-# 4. A penalty
+# 7. A penalty
 
 
 @exercise(
@@ -398,7 +692,131 @@ low_rank_solve.add_hints(
 )
 
 
-# A drill
+# 8. An obstacle
+
+
+@exercise(
+    seconds=20.0,
+    tolerance=Tolerance(relative=1e-7, absolute=1e-10),
+    minutes=10,
+    insight="What may not move leaves the system: the rest of H is still sparse, symmetric and "
+    "positive definite.",
+    next_try="And if the active unknowns are to move by given amounts, not by 0?",
+    uses="import numpy as np\nfrom scipy.sparse.linalg import splu",
+)
+def active_step(H, g, active):
+    """Return the vector s with s = 0 where active is True, and H·s = −g in all other rows.
+
+    H is a sparse matrix of SciPy's, symmetric and positive definite, of n rows. g is a NumPy vector
+    of n numbers, active one of n bools. Make no dense matrix, and change no argument.
+
+    Examples
+    --------
+    >>> H = sp.csr_array([[2.0, 1.0], [1.0, 2.0]])
+    >>> active_step(H, np.array([1.0, 5.0]), np.array([False, True]))
+    array([-0.5,  0. ])
+    """
+    free, s = ~active, np.zeros(len(g))
+    s[free] = splu(H.tocsr()[free][:, free].tocsc()).solve(-g[free])
+    return s
+
+
+@active_step.cases
+def _contacts():
+    def contact(n, some):
+        line = sp.diags_array([-1.0, 2.5, -1.0], offsets=[-1, 0, 1], shape=(n, n), dtype=float)
+        place = np.arange(n)
+        return line.tocsr(), np.cos(place), some(place)
+
+    return [
+        case(*contact(4, lambda i: i == 2), label="4 unknowns, one of them active"),
+        case(*contact(6, lambda i: i < 0), label="6 unknowns, none of them active"),
+        case(*contact(50, lambda i: i % 7 < 3), label="50 unknowns, 22 of them active"),
+        case(
+            *contact(1_200, lambda i: i > 1_100),
+            label="1,200 unknowns, 99 of them active",
+            too_slow="Is a dense matrix made, or a loop over its entries?",
+        ),
+    ]
+
+
+@active_step.method("The step is right, but a dense matrix is made on the way.", memory=True)
+def _(call):
+    n = len(call.arguments[1])
+    return n < 1000 or call.peak < 8 * n * n / 2  # half of a dense matrix
+
+
+@active_step.method("The step is right, but an argument is changed.")
+def _(call):
+    (H, g, active), (before, *vectors) = call.arguments, call.given
+    same = abs(H - before).sum() == 0 if H.shape == before.shape else False
+    return same and all(map(np.array_equal, (g, active), vectors))
+
+
+@active_step.mistake(
+    "That is the step of the whole film, set to 0 where active: H·s = −g no longer holds beside "
+    "these points. Leave their columns out before you solve."
+)
+def _overwritten(H, g, active):
+    return np.where(active, 0.0, splu(H.tocsc()).solve(-g))
+
+
+@active_step.mistake(
+    "With g = 0 in the active rows their unknowns move all the same, since their neighbours do."
+)
+def _gradient_cut(H, g, active):
+    return splu(H.tocsc()).solve(np.where(active, 0.0, -g))
+
+
+@active_step.mistake("The sign of g: H·s = −g.")
+def _wrong_sign_of_g(H, g, active):
+    return -active_step.reference(H, g, active)
+
+
+@active_step.mistake("True in `active` means that s is 0 there. You have exchanged the two.")
+def _exchanged(H, g, active):
+    return active_step.reference(H, g, ~active) if active.any() else 0 * g
+
+
+@active_step.mistake("Return n numbers, with the zeros of the active unknowns in their places.")
+def _free_numbers_only(H, g, active):
+    return active_step.reference(H, g, active)[~active]
+
+
+active_step.add_hints(
+    "An unknown that is 0 adds nothing to any row: its column may go, and its own row as well.",
+    "`H.tocsr()[free]` has the rows of the free unknowns, and `[:, free]` takes their columns.",
+)
+
+
+# Drills
+
+
+@drill
+def drill_entries(random):
+    """Entries of the Hessian of a film that is no square."""
+    m, n = random.randint(2, 6), random.randint(3, 9)
+    return Problem(
+        f"A film of {m} × {n} heights: how many entries of its Hessian can differ from zero?",
+        answer=(3 * m - 2) * (3 * n - 2),
+        why=f"A row of {n} points has 3·{n} − 2 pairs of neighbours, each point with itself "
+        f"included; a column of {m} has 3·{m} − 2. In a grid every pair of the one goes with every "
+        f"pair of the other: {3 * m - 2}·{3 * n - 2}.",
+    )
+
+
+@drill
+def drill_halvings(random):
+    """Line search on a parabola, by pencil."""
+    slope, ratio = random.randint(1, 6), random.choice((3, 5, 6, 7, 9, 11, 13))
+    t = next(0.5**m for m in range(9) if 0.5**m < 1 / ratio)
+    return Problem(
+        f"Along a step the area is 5 − {slope}·t + {slope * ratio}·t². Which t does the line "
+        "search take?",
+        answer=t,
+        why=f"It falls where {slope * ratio}·t² < {slope}·t, so for t < 1/{ratio}; 10⁻⁴ changes "
+        f"nothing here. Of 1, 1/2, 1/4, … the first is {t:g}.",
+    )
 
 
 @drill

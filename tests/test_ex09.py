@@ -1,0 +1,208 @@
+"""Answers that real readers hand in to the exercises of notebook 09."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.sparse.linalg import spsolve
+from torch.func import hessian
+from torch.nn.functional import pad
+
+from autodiff_course.exercises import ex09
+
+# 1. film_area
+
+
+def _two_slopes(z, wire):
+    sheet = pad(z, (1, 1, 1, 1)) + wire
+    h = 2 / (z.shape[0] + 1)
+    down, right = torch.diff(sheet, dim=0) / h, torch.diff(sheet, dim=1) / h
+    return h, down**2, right**2
+
+
+def test_an_area_that_is_written_with_means_and_a_mean_over_the_cells_is_right():
+    def answer(z, wire):
+        h, down, right = _two_slopes(z, wire)
+        p = torch.stack([down[:, 1:], down[:, :-1]]).mean(0)
+        q = (right[1:] + right[:-1]) * 0.5
+        return 4 * ((1 + p + q) ** 0.5).mean()
+
+    result = ex09.film_area.check(answer)
+    assert result, result
+
+
+def test_an_area_with_concatenated_rims_is_right():
+    def answer(z, wire):
+        inner = torch.cat([wire[1:-1, :1], z, wire[1:-1, -1:]], dim=1)
+        sheet = torch.cat([wire[:1], inner, wire[-1:]])
+        h = 2 / (len(wire) - 1)
+        corners = sheet[:-1, :-1], sheet[:-1, 1:], sheet[1:, :-1], sheet[1:, 1:]
+        a, b, c, d = corners
+        squares = (a - c) ** 2 + (b - d) ** 2 + (a - b) ** 2 + (c - d) ** 2
+        return (h**2 * (1 + squares / (2 * h**2)).sqrt()).sum()
+
+    result = ex09.film_area.check(answer)
+    assert result, result
+
+
+def test_an_area_without_a_derivative_is_told_so():
+    def answer(z, wire):
+        return ex09.film_area.reference(z, wire).item()
+
+    result = ex09.film_area.check(answer)
+    assert result.status == "other way" and "no derivative" in result.message
+
+
+def test_an_area_in_two_loops_is_told_so():
+    def answer(z, wire):
+        h, down, right = _two_slopes(z, wire)
+        total = 0
+        for i in range(len(wire) - 1):
+            for j in range(len(wire) - 1):
+                p = (down[i, j] + down[i, j + 1]) / 2
+                q = (right[i, j] + right[i + 1, j]) / 2
+                total = total + h**2 * torch.sqrt(1 + p + q)
+        return total
+
+    result = ex09.film_area.check(answer)
+    assert result.status == "other way" and "for each cell" in result.message
+
+
+# 2. coupled
+
+
+def test_neighbours_may_be_found_by_their_distance():
+    def answer(i, j, k):
+        grid = np.argwhere(np.ones((k, k)))
+        near = abs(grid - (i, j)).max(axis=1) <= 1
+        return {tuple(map(int, place)) for place in grid[near]}
+
+    assert ex09.coupled.check(answer)
+
+
+@pytest.mark.parametrize("distance", [0, 2])
+def test_another_neighbourhood_is_wrong(distance):
+    def answer(i, j, k):
+        near = range(-distance, distance + 1)
+        return {(i + a, j + b) for a in near for b in near if 0 <= i + a < k and 0 <= j + b < k}
+
+    assert ex09.coupled.check(answer).status == "wrong"
+
+
+# 3. added_entries
+
+
+def test_added_entries_may_be_counted_with_the_notebooks_call_of_area():
+    wire = torch.zeros(6, 6, dtype=torch.float64)
+
+    def answer(area, term, k):
+        z = torch.linspace(0, 0.1, k * k, dtype=torch.float64).view(k, k)
+        both = hessian(lambda z: area(z, wire) + term(z))(z)
+        return int(both.count_nonzero() - hessian(lambda z: area(z, wire))(z).count_nonzero())
+
+    result = ex09.added_entries.check(answer)
+    assert result, result
+
+
+# 4. line_search
+
+
+def test_a_search_that_counts_its_halvings_is_right():
+    def answer(f, value, slope):
+        for halvings in range(60):
+            t = 0.5**halvings
+            if f(t) <= value + abs(value) * 1e-14 + slope * t / 10_000:
+                return t
+        raise AssertionError
+
+    result = ex09.line_search.check(answer)
+    assert result, result
+
+
+def test_a_search_that_evaluates_twice_is_another_way():
+    def answer(f, value, slope):
+        t = 1
+        while f(t) > f(0.0) + 1e-4 * t * slope + 1e-14 * abs(f(0.0)):
+            t = t / 2
+        return t
+
+    assert ex09.line_search.check(answer).status == "other way"
+
+
+def test_a_search_without_an_allowance_for_rounding_is_told_what_to_allow_for():
+    def answer(f, value, slope):
+        t = 1.0
+        while f(t) > value + 1e-4 * t * slope:
+            t /= 2
+        return t
+
+    result = ex09.line_search.check(answer, seconds=0.5)
+    assert result.status == "wrong" and "rounded" in result.message
+
+
+# 6. kkt_step
+
+
+def test_a_kkt_step_may_solve_for_both_columns_at_once_and_return_tensors():
+    def answer(solve, a, r, q):
+        without, response = solve(np.stack([r, a], axis=1)).T
+        m = (a @ without - q) / (a @ response)
+        return torch.from_numpy(without - m * response), m
+
+    result = ex09.kkt_step.check(answer)
+    assert result, result
+
+
+# 7. low_rank_solve
+
+
+def test_a_rank_one_system_is_not_solved_with_a_full_matrix():
+    def answer(solve, u, c, b):
+        inverse = np.stack([solve(column) for column in np.eye(len(b))], axis=1)
+        full = np.linalg.inv(inverse) + c * np.outer(u, u)
+        return np.linalg.solve(full, b)
+
+    assert ex09.low_rank_solve.check(answer).status == "other way"
+
+
+# 8. active_step
+
+
+def test_active_rows_may_be_replaced_by_those_of_the_identity():
+    def answer(H, g, active):
+        H = H.tolil(copy=True)
+        H[active], H[:, active] = 0, 0
+        H[active, active] = 1.0
+        return spsolve(H.tocsc(), np.where(active, 0.0, -g))
+
+    result = ex09.active_step.check(answer)
+    assert result, result
+
+
+def test_a_dense_step_is_told_that_it_is_dense():
+    def answer(H, g, active):
+        free, s = np.flatnonzero(~active), np.zeros(len(g))
+        s[free] = -np.linalg.solve(H.toarray()[np.ix_(free, free)], g[free])
+        return s
+
+    result = ex09.active_step.check(answer)
+    assert result.status == "other way" and "dense" in result.message
+
+
+def test_an_answer_that_changes_the_gradient_is_noticed():
+    def answer(H, g, active):
+        s = ex09.active_step.reference(H, g, active)
+        g[active] = 0
+        return s
+
+    assert "changed" in ex09.active_step.check(answer).message
+
+
+# The drills
+
+
+@pytest.mark.parametrize("height", range(1, 4))
+@pytest.mark.parametrize("width", range(1, 4))
+def test_the_formula_of_the_drill_counts_pairs_of_neighbours(height, width):
+    points = [(i, j) for i in range(height) for j in range(width)]
+    pairs = sum(max(abs(i - a), abs(j - b)) <= 1 for i, j in points for a, b in points)
+    assert pairs == (3 * height - 2) * (3 * width - 2)
