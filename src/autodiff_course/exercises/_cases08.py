@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import scipy.sparse as sp
+from scipy.sparse.linalg import spsolve
 
 from .framework import case
 from .recording08 import Step
@@ -219,6 +220,7 @@ def random_star_colorings(random):
 
 def colorings():
     cycle = graph([(0, 2), (2, 1), (1, 3), (3, 0)], 4)
+    turning = graph([(2, 0), (0, 3), (3, 1)], 4)
     return [
         case([{0}, {1}], [0, 0], label="two vertices without an edge, in one colour"),
         case([{0, 1}, {0, 1}], [0, 0], label="two neighbours in one colour"),
@@ -233,7 +235,9 @@ def colorings():
         case(graph([(0, 1), (1, 2), (0, 2)], 3), [0, 1, 2], label="a triangle in three colours"),
         case(cycle, [0, 0, 1, 1], label="a cycle of 4 in two colours"),
         case(
-            graph([(2, 0), (0, 3), (3, 1)], 4), [0, 0, 1, 1], label="the path 2 0 3 1, two colours"
+            turning,
+            [0, 0, 1, 1],
+            label="the path 2 0 3 1 in two colours",
         ),
     ]
 
@@ -362,7 +366,7 @@ def _landscape(weights, coupling, start, kind, goal, label):
     def hessian(x):
         return sp.csc_array(np.diag(weights * kind[2](x)) + links)
 
-    return case(f, gradient, hessian, np.array(start), goal, label=label)
+    return case(f, gradient, hessian, spsolve, np.array(start), goal, label=label)
 
 
 SQUARE = (lambda x: (x - 1) ** 2 / 2, lambda x: x - 1, lambda x: np.ones_like(x))

@@ -293,11 +293,11 @@ def pays_always(preparation, each, other):
 # newton
 
 
-def minimised(f, gradient, hessian, x, goal, solve=spsolve, step=None, search=True, most=60):
+def minimised(f, gradient, hessian, solve, x, goal, step=None, search=True, most=60):
     """Minimise with another step or without a search; give up after some steps."""
     lengths = []
     while np.abs(g := gradient(x)).max() > goal and len(lengths) < most:
-        s = step(hessian(x), g, solve) if step else -solve(hessian(x), g)
+        s = step(hessian(x), g) if step else -solve(hessian(x), g)
         if g @ s >= 0 and not step:
             s = -g
         t = 1.0
@@ -314,15 +314,15 @@ def newton_without_search(*arguments):
 
 
 def newton_uphill(*arguments):
-    return minimised(*arguments, step=lambda h, g, solve: -solve(h, g))
+    return minimised(*arguments, step=lambda h, g: -spsolve(h, g))
 
 
 def newton_by_descent(*arguments):
-    return minimised(*arguments, step=lambda h, g, solve: -g, most=2000)
+    return minimised(*arguments, step=lambda h, g: -g, most=2000)
 
 
 def newton_backwards(*arguments):
-    return minimised(*arguments, step=lambda h, g, solve: solve(h, g))
+    return minimised(*arguments, step=lambda h, g: spsolve(h, g))
 
 
 def newton_one_step(*arguments):

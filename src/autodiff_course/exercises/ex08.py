@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 
 import numpy as np
-from scipy.sparse.linalg import spsolve
 
 from . import _cases08 as inputs
 from . import _wrong08 as wrong
@@ -515,25 +514,26 @@ pays_from.add_hints(
 @exercise(
     minutes=15,
     seconds=20.0,
-    uses="from scipy.sparse.linalg import spsolve",
+    uses="import numpy as np",
     tolerance=Tolerance(1e-6, 1e-6),
     insight="The loop never asks how the Hessian was made: a sparse one serves as it is.",
     next_try="Count the calls of f. How many of them does the line search take?",
 )
-def newton(f, gradient, hessian, x, goal, solve=spsolve):
+def newton(f, gradient, hessian, solve, x, goal):
     """Minimise f with Newton's method and a line search; return x and the list of all t.
 
-    f(x) is a number, gradient(x) a NumPy array like x, hessian(x) a sparse matrix of SciPy;
-    solve(H, g) solves Hs = g. As long as an element of the gradient g is larger than `goal` in
-    magnitude: let s solve Hs = -g; if gᵀs >= 0, that is no way down, so take s = -g instead. Let t
-    be the first of 1, 1/2, 1/4, … with ``f(x + t * s) <= f(x) + 1e-4 * t * gᵀs``, or the first
-    below 1e-9. Then x becomes x + t * s.
+    f(x) is a number, gradient(x) a NumPy array like x, hessian(x) a sparse matrix; solve(H, g)
+    solves Hs = g. As long as an element of the gradient g is larger than `goal` in magnitude: let s
+    solve Hs = -g; if gᵀs >= 0, that is no way down, so take s = -g instead. Let t be the first of
+    1, 1/2, 1/4, … with ``f(x + t * s) <= f(x) + 1e-4 * t * gᵀs``, or the first below 1e-9. Then x
+    becomes x + t * s.
 
     Examples
     --------
     >>> import scipy.sparse as sp
     >>> H = sp.csc_array(np.diag([2.0, 8.0]))
-    >>> newton(lambda x: x @ H @ x / 2, lambda x: H @ x, lambda x: H, np.ones(2), 1e-9)
+    >>> from scipy.sparse.linalg import spsolve
+    >>> newton(lambda x: x @ H @ x / 2, lambda x: H @ x, lambda x: H, spsolve, np.ones(2), 1e-9)
     (array([0., 0.]), [1.0])
     """
     lengths = []
@@ -596,8 +596,8 @@ def drill_band(random):
     """Ask how many colours a band needs at distance 2."""
     width, n = random.randint(1, 5), random.choice((100, 1000, 10_000, 100_000))
     return Problem(
-        f"In a Hessian of {n:,} variables entry (i, j) can be non-zero where |i − j| ≤ {width}. How "
-        "many products does a distance-2 colouring need at least?",
+        f"In a Hessian of {n:,} variables entry (i, j) can be non-zero where |i − j| ≤ {width}. "
+        "How many products does a distance-2 colouring need at least?",
         answer=2 * width + 1,
         why=f"A row in the middle has 2·{width} + 1 entries, and all need different colours; "
         "colours in turn reach that.",
@@ -613,8 +613,8 @@ def drill_path(random):
     first = next((i for i in range(5) if len(set(colors[i : i + 4])) == 2), -1)
     shown = " ".join(map(str, colors))
     return Problem(
-        f"A chain of 8 vertices, numbered from 0, has the colours {shown}. At which vertex does "
-        "the first path over four vertices with only two colours begin? Answer −1 if there is none.",
+        f"A chain of 8 vertices, numbered from 0, has the colours {shown}. At which vertex "
+        "does the first path over four vertices with only two colours begin? (-1 if none does.)",
         answer=first,
         why="It is a star colouring: each four in a row have three colours."
         if first < 0
