@@ -211,6 +211,7 @@ greedy_colors.add_hints(
 
 @exercise(
     minutes=12,
+    uses="from collections import Counter",
     insight="The plan is made once. Each further Hessian is then one indexed read.",
     next_try="Return None where neither of the two works. What have you written?",
 )
@@ -365,6 +366,7 @@ hubs_apart.add_hints(
 
 @exercise(
     minutes=12,
+    uses="from collections import Counter",
     insight="Each sum with one unknown gives it away, and taking it off makes the next leaf.",
     next_try="Let one sum be off by 1e-6. Which values are off, and by how much?",
 )
