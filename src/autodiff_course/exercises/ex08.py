@@ -570,7 +570,7 @@ _mistakes(
 )
 newton.add_hints(
     "A while loop over the gradient, in it the step, and in that a second while loop for t.",
-    "`s = -solve(hessian(x), g)`, then `t = 1.0`, then `while f(x + t * s) > …: t /= 2`.",
+    "The step is minus the solution of Hs = g; then `while f(x + t * s) > …: t /= 2`.",
 )
 
 
