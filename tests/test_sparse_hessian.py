@@ -1,5 +1,6 @@
 """The sparse Hessian equals the dense one, and what it cannot do it says."""
 
+import shutil
 import warnings
 
 import numpy as np
@@ -11,7 +12,7 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from packaging.version import Version
 
-from autodiff_course.sparse import prepare_hessian, sparse_hessian
+from autodiff_course.sparse import prepare_hessian, products, sparse_hessian
 from test_sparse_pattern import COVERED, EXACT, MASK, N, dense_hessian, points, programs
 
 
@@ -254,29 +255,36 @@ def test_solvers_take_the_result():
 
 @pytest.mark.parametrize("n", [10, 200_000])
 def test_the_recorded_product_can_be_compiled(n, monkeypatch):
-    compiled = []
+    programs = []
 
-    def stand_in(module, **options):  # the real one takes many seconds, and needs a C++ compiler
-        compiled.append(module)
-        return module
+    def stand_in(function, examples):  # the real one takes seconds, and needs a C++ compiler
+        programs.append(function)
+        return function
 
-    monkeypatch.setattr(torch, "compile", stand_in)
+    monkeypatch.setattr(products, "compiled", stand_in)
     (x,) = points(1, n)
     found = prepare_hessian(rosenbrock, x, compile=True)(x)
-    assert compiled
+    assert len(programs) == (2 if n == 10 else 1)
     assert abs(found - sparse_hessian(rosenbrock, x)).max() < 1e-9
 
 
+@pytest.mark.skipif(shutil.which("g++") is None, reason="needs a C++ compiler")
+def test_what_is_compiled_takes_tensors_of_other_strides():
+    x, scale = torch.linspace(0.5, 1.5, 12), torch.arange(1.0, 13.0)
+    prepared = prepare_hessian(lambda x, s: rosenbrock(x * s), x, args=(scale,), compile=True)
+    twice = torch.stack([x + 0.1, scale + 1], 1)
+    found = prepared(twice[:, 0], args=(twice[:, 1],))
+    true = sparse_hessian(lambda x: rosenbrock(x * (scale + 1)), x + 0.1)
+    np.testing.assert_allclose(found.toarray(), true.toarray(), rtol=1e-4)
+
+
 def test_without_a_compiler_a_warning_is_given_and_the_result_is_right(monkeypatch):
-    def stand_in(module, **options):
-        def fail(*args):
-            raise RuntimeError("No working C++ compiler found")
+    def stand_in(function, examples):
+        raise RuntimeError("No working C++ compiler found")
 
-        return fail
-
-    monkeypatch.setattr(torch, "compile", stand_in)
+    monkeypatch.setattr(products, "compiled", stand_in)
     (x,) = points(1, 10)
-    with pytest.warns(UserWarning, match=r"torch.compile failed.*No working C\+\+ compiler"):
+    with pytest.warns(UserWarning, match=r"the compiler failed.*No working C\+\+ compiler"):
         prepared = prepare_hessian(rosenbrock, x, compile=True)
     assert abs(prepared(x) - sparse_hessian(rosenbrock, x)).max() == 0
 

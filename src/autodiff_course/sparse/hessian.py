@@ -126,7 +126,7 @@ def prepare_hessian(
         Whether to compare one product with differences of the gradient, see
         `PreparedHessian.check`.
     compile : bool
-        Whether to pass the computation through `torch.compile`: as one graph, with the directions
+        Whether to compile the computation by TorchInductor: as one graph, with the directions
         one after another or at once, whichever is faster, where these are not too many. Takes
         seconds, or minutes for many operations. Where no C++ compiler is found, a warning is given,
         and the products are computed as without.

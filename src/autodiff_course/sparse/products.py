@@ -16,7 +16,7 @@ from torch import Tensor
 from .derivatives import Function, Recorded
 from .program import batched, compile_recording, merged, split_by_direction
 from .record import Recording
-from .torch_internals import outside_this_package
+from .torch_internals import compiled, outside_this_package
 from .variables import Layout
 
 __all__ = ["Products"]
@@ -138,9 +138,8 @@ class Products:
         if self.strategy is not None:
             return self.strategy(x, args)
         if self._whole is not None:
-            inputs = self.problem.inputs(x, args)
             with torch.no_grad():
-                self._whole(inputs, self._directions_together, self._compressed)
+                self._whole(*self._tensors(x, args))
             return self._compressed
         return self.all_of_them(self.residuals(x, args))
 
@@ -178,42 +177,39 @@ class Products:
         if self.count * self.domain.n <= MOST_ELEMENTS_AT_ONCE:
             many = self._batched(x, self._directions_together, fixed=True)
             ways += [functools.partial(self._at_once, many)] if many else []
-        shortest = float("inf")
+        tensors, shortest = self._tensors(x, None), float("inf")
         try:
             for way in ways:
-                program = torch.compile(way, dynamic=False)
-                seconds = self._seconds(program, self.problem.inputs(x, None))
+                with torch.no_grad():
+                    program = compiled(way, tensors)
+                    seconds = _shortest(program, tensors)
                 if seconds < shortest:
                     shortest, self._whole = seconds, program
         except Exception as error:  # whatever it is, the eager way remains
             self._whole, self._compile = None, False
             warnings.warn(
-                "compile=True: torch.compile failed, so the products are computed without it; is "
+                "compile=True: the compiler failed, so the products are computed without it; is "
                 f"there a C++ compiler? ({type(error).__name__}: {str(error).strip()[:200]})",
                 stacklevel=outside_this_package(),
             )
 
-    def _one_after_another(self, inputs: list[Tensor], seeds: Tensor, rows: Tensor) -> None:
+    def _tensors(self, x: Any, args: tuple | None) -> list[Tensor]:
+        """Return what the whole is computed from, and into: inputs, directions, products."""
+        return [*self.problem.inputs(x, args), self._directions_together, self._compressed]
+
+    def _one_after_another(self, *tensors: Tensor) -> None:
         """Compute the products for all directions, each by itself, into the rows of a tensor."""
+        *inputs, seeds, rows = tensors
         primal, tangent = self._split
         residuals = primal(*inputs)
         products = [tangent(*residuals, *self.domain.split(seed)) for seed in seeds]
         rows.view(-1).copy_(torch.cat([part.reshape(-1) for row in products for part in row]))
 
-    def _at_once(self, many: Recording, inputs: list[Tensor], seeds: Tensor, rows: Tensor) -> None:
+    def _at_once(self, many: Recording, *tensors: Tensor) -> None:
         """Compute the products for all directions together, into the rows of a tensor."""
+        *inputs, _, rows = tensors
         parts = many(*self._split[0](*inputs))
         rows.copy_(torch.cat([part.reshape(self.count, -1) for part in parts], 1))
-
-    def _seconds(self, program: Callable, inputs: list[Tensor]) -> float:
-        """Return the shortest time of a few runs, after the one that compiles."""
-        times = []
-        with torch.no_grad():
-            for _ in range(RUNS_TO_COMPARE + 1):
-                start = time.perf_counter()
-                program(inputs, self._directions_together, self._compressed)
-                times.append(time.perf_counter() - start)
-        return min(times[1:])
 
     def _directions(self, count: int) -> Tensor:
         wanted = torch.arange(count, device=self.colors.device)[:, None]
@@ -246,3 +242,13 @@ class Products:
             parts = program(*residuals, *self.domain.split(directions))
             for target, part in zip(self.codomain.split(results), parts, strict=True):
                 target.copy_(part)
+
+
+def _shortest(program: Callable, tensors: Sequence[Tensor]) -> float:
+    """Return the shortest time in seconds of a few runs, after one that is not counted."""
+    times = []
+    for _ in range(RUNS_TO_COMPARE + 1):
+        start = time.perf_counter()
+        program(*tensors)
+        times.append(time.perf_counter() - start)
+    return min(times[1:])

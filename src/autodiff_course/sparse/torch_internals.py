@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from operator import attrgetter
@@ -23,6 +23,7 @@ __all__ = [
     "PRIVATE",
     "TorchDispatchMode",
     "Traits",
+    "compiled",
     "custom_function",
     "decomposition",
     "explained",
@@ -50,6 +51,8 @@ PRIVATE = {
     "UntypedStorage._cdata": "writing into a foreign tensor is not noticed",
     "_decomp.get_decompositions": "operations without a rule count as dense",
     "_C._functorch._set_vmap_fallback_warning_enabled": "vmap warns where it need not",
+    "_inductor.compile": "compile=True is refused with a warning",
+    "fx.experimental.proxy_tensor.make_fx": "compile=True is refused with a warning",
     "_C._functorch.peek_interpreter_stack": "a call inside vmap or grad is not refused clearly",
 }
 
@@ -59,7 +62,9 @@ tree_leaves = pytree.tree_leaves
 
 def missing() -> list[str]:
     """Return the private names that this PyTorch lacks, each with what breaks."""
-    import torch._decomp  # noqa: F401  (takes a moment, and is seldom needed)
+    import torch._decomp
+    import torch._inductor
+    import torch.fx.experimental.proxy_tensor  # noqa: F401  (they take a moment)
 
     lacking = []
     for name, consequence in PRIVATE.items():
@@ -127,6 +132,33 @@ def decomposition(operation: Any) -> Callable | None:
         return get_decompositions([operation]).get(operation)
     except (RuntimeError, AttributeError):
         return None
+
+
+def compiled(function: Callable, examples: Sequence[torch.Tensor]) -> Callable:
+    """Return a function of tensors compiled for the shapes, strides and dtypes of these examples.
+
+    `torch.compile` would ask before each call whether it still fits, which takes longer than the
+    work on some thousand numbers. Here shapes and dtypes must fit; other strides are mended.
+    """
+    import torch._inductor
+    from torch.fx.experimental.proxy_tensor import make_fx
+
+    program = torch._inductor.compile(make_fx(function)(*examples), list(examples))
+    strides = [example.stride() for example in examples]
+
+    def run(*tensors):
+        fit = (
+            tensor if tensor.stride() == stride else _with_strides(tensor, stride)
+            for tensor, stride in zip(tensors, strides, strict=True)
+        )
+        return program(*fit)
+
+    return run
+
+
+def _with_strides(tensor: torch.Tensor, strides: tuple[int, ...]) -> torch.Tensor:
+    like = {"dtype": tensor.dtype, "device": tensor.device}
+    return torch.empty_strided(tensor.shape, strides, **like).copy_(tensor)
 
 
 @contextmanager
