@@ -1,5 +1,6 @@
 """What keeps the repository: workflows, commit hooks, the citation, and no trace of a machine."""
 
+import json
 import os
 import re
 import shlex
@@ -235,6 +236,20 @@ def test_what_readme_prints_is_what_it_says():
     if Version(metadata.version("torch")) >= Version("2.15"):  # which has mended it
         said[1] = said[0]
     assert printed == pytest.approx(said, abs=1e-3)
+
+
+def test_the_table_of_speed_is_the_one_that_was_measured():
+    kept = json.loads(text_of("benchmarks/sparse_hessian.json"))
+    rows = [one for one in kept if (one["problem"], one["n"]) == ("rosenbrock", 1_000_000)]
+    measured = [
+        f"{one['first']:.2g} s | {1e3 * one['each']:.2g} ms | {one['peak'] / 1000:.2g} GB |"
+        for one in rows
+    ]
+    table = re.findall(
+        r"^\| (?:this|asdex|CasADi).*?\| [\d–]+ \| (.*)$", text_of("README.md"), re.M
+    )
+    assert [one["method"] for one in rows] == ["ours", "ours compiled", "asdex", "casadi mx"]
+    assert table == measured
 
 
 def test_the_contributors_page_names_files_and_tests_that_exist():
