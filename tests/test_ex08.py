@@ -152,8 +152,17 @@ def test_a_plan_that_counts_for_each_entry_is_told():
             for j in sorted(row)
         ]
 
-    result = ex08.where_to_read.check(answer)
-    assert not result and "far too many colours" in result.message
+    def with_lists(rows, colors):
+        plan = []
+        for i, row in enumerate(rows):
+            around = [colors[k] for k in row]
+            for j in sorted(row):
+                plan.append((i, colors[j]) if around.count(colors[j]) == 1 else (j, colors[i]))
+        return plan
+
+    for one in (answer, with_lists):
+        result = ex08.where_to_read.check(one)
+        assert not result and "far too many colours" in result.message
 
 
 graphs = st.integers(2, 9).flatmap(
@@ -256,9 +265,10 @@ def test_a_recursive_walk_and_a_linear_solve_find_the_values():
         incidence = np.array([[v in edge for edge in edges] for v in range(len(sums))], float)
         return np.linalg.lstsq(incidence, np.array(sums, float), rcond=None)[0]
 
-    for answer in (recursive, solved):
-        result = ex08.from_the_leaves.check(answer)
-        assert result, result
+    result = ex08.from_the_leaves.check(recursive)
+    assert result, result
+    result = ex08.from_the_leaves.check(solved)
+    assert result.status == "other way" and "solving a system" in result.message
 
 
 def test_sums_changed_in_place_are_noticed():
@@ -312,17 +322,19 @@ def test_counting_up_is_right():
 # newton
 
 
-def _newton(f, gradient, hessian, solve, x, goal):
+def _newton(f, gradient, hessian, solve, x, goal, enough=1e-4, halvings=30, size=None, turn=True):
     ts, g = [], gradient(x)
-    while max(abs(g)) > goal:
+    while (size or np.abs)(g).max() > goal:
         s = solve(hessian(x), -g)
         slope = g.dot(s)
-        if slope >= 0:
+        if slope >= 0 and turn:
             s, slope = -g, -g.dot(g)
-        for k in range(31):
+        for k in range(halvings):
             t = 0.5**k
-            if f(x + t * s) - f(x) <= 1e-4 * t * slope:
+            if f(x + t * s) - f(x) <= enough * t * slope:
                 break
+        else:
+            return x, ts
         ts += [t]
         x = x + t * s
         g = gradient(x)
@@ -332,6 +344,27 @@ def _newton(f, gradient, hessian, solve, x, goal):
 def test_a_newton_with_a_for_loop_is_right():
     result = ex08.newton.check(_newton)
     assert result, result
+
+
+def _keywords(**given):
+    return lambda f, gradient, hessian, solve, x, goal: _newton(
+        f, gradient, hessian, solve, x, goal, **given
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"size": np.linalg.norm}, "That is the length of the gradient."),
+        ({"enough": 0.0}, "Any fall is taken."),
+        ({"turn": False}, "gᵀs is not negative there"),
+        ({"turn": False, "halvings": 10**9}, "the loop does not end"),
+        ({"halvings": 10**9}, "your loop goes on"),
+    ],
+)
+def test_a_newton_that_leaves_out_a_clause_is_told(given, told):
+    result = ex08.newton.check(_keywords(**given))
+    assert not result and told in result.message
 
 
 def test_a_newton_that_moves_the_callers_x_is_told():

@@ -161,6 +161,26 @@ class Counted(list):
         return super().__getitem__(place)
 
 
+class Shade(int):
+    """A colour that may be compared only so often, together with all that share its `left`."""
+
+    def __new__(cls, value, left):
+        shade = super().__new__(cls, value)
+        shade._left = left
+        return shade
+
+    def __getnewargs__(self):
+        return int(self), self._left
+
+    def __eq__(self, other):
+        self._left[0] -= 1
+        if self._left[0] < 0:
+            raise RuntimeError(ONCE)
+        return int(self) == other
+
+    __hash__ = int.__hash__
+
+
 LOCAL = (
     "That looks at far too many rows for 100,000 columns. Look at the rows that column j meets, "
     "and at the columns in these rows"
@@ -195,6 +215,11 @@ def random_orders(random):
 # where_to_read, is_star, hubs_apart
 
 
+def _shades(colors, most):
+    left = [most]
+    return Counted([Shade(c, left) for c in colors], most, ONCE)
+
+
 def star_colorings():
     many = 1_500
     return [
@@ -204,7 +229,7 @@ def star_colorings():
         case(arrow(6, hubs=2), [0, 1, 2, 2, 2, 2], label="two hubs and 4 others"),
         case(
             arrow(many),
-            Counted([0] + [1] * (many - 1), 300 * many, ONCE),
+            _shades([0] + [1] * (many - 1), 300 * many),
             label="an arrowhead of 1,500",
         ),
     ]
@@ -366,7 +391,7 @@ def _landscape(weights, coupling, start, kind, goal, label):
     def hessian(x):
         return sp.csc_array(np.diag(weights * kind[2](x)) + links)
 
-    return case(f, gradient, hessian, spsolve, np.array(start), goal, label=label)
+    return case(Patient(f), gradient, hessian, spsolve, np.array(start), goal, label=label)
 
 
 SQUARE = (lambda x: (x - 1) ** 2 / 2, lambda x: x - 1, lambda x: np.ones_like(x))
@@ -378,11 +403,60 @@ ROUNDED = (  # |x| with its kink rounded off: a whole Newton step goes from x to
 WELLS = (lambda x: x**4 / 4 - x**2 / 2, lambda x: x**3 - x, lambda x: 3 * x**2 - 1)
 
 
+class Patient:
+    """A function that may be called so often, and then says why that is too often."""
+
+    def __init__(self, f, most=3000):
+        self._f, self._left = f, most
+
+    def __call__(self, x):
+        self._left -= 1
+        if self._left < 0:
+            raise RuntimeError(ENDLESS)
+        return self._f(x)
+
+
+ENDLESS = (
+    "f was called 3,000 times: the loop does not end. Is s = -g taken where gᵀs is not negative, "
+    "and does the search end at t < 1e-9"
+)
+
+
+def _flat(goal):
+    """Make a value that never falls, although the gradient says that it does."""
+    return case(
+        Patient(lambda x: 0.0),
+        lambda x: np.ones(2),
+        lambda x: sp.csc_array(np.eye(2)),
+        spsolve,
+        np.array([1.0, 2.0]),
+        goal,
+        label="a value that never falls",
+    )
+
+
+def _level(goal):
+    """Make a square with a Hessian of a little over half of its own: a full step falls by 4e-5."""
+    return case(
+        Patient(lambda x: float(x @ x) / 2),
+        lambda x: 1.0 * x,
+        lambda x: sp.csc_array(np.eye(2) * (0.5 + 1e-5)),
+        spsolve,
+        np.array([1.0, 1.0]),
+        goal,
+        label="a square, and a Hessian that is half of its own",
+    )
+
+
 def landscapes():
+    even = _landscape([1] * 3, 0.0, [1.3, 1.3, 1.3], SQUARE, 0.4, "three slopes of 0.3, goal 0.4")
     return [
         _landscape([1, 2, 3], 0.5, [4.0, 0.0, -1.0], SQUARE, 1e-9, "a quadratic function"),
+        even,
         _landscape([1, 1, 1], 0.0, [1.5, -2.5, 2.0], ROUNDED, 1e-9, "rounded-off |x|, apart"),
         _landscape([3, 1, 2], 0.1, [3.0, -2.5, 2.0], ROUNDED, 1e-9, "rounded-off |x|, coupled"),
         _landscape([1, 1, 1], 0.1, [0.2, 0.3, 0.1], WELLS, 1e-9, "wells, from their middle"),
         _landscape([1, 2, 3], 0.5, [1.0, 1.0, 1.0], SQUARE, 1e-9, "a minimum as the start"),
+        _level(0.99997),
+        _flat(1e-9),
     ]

@@ -67,6 +67,24 @@ def trace_everything(steps):
     return traced(steps, last=False)
 
 
+def trace_zero_for_none(steps):
+    def move(given, step):
+        return [given[k] if k else set() for k in step.source]
+
+    return traced(steps, move=move)
+
+
+def trace_shared_sets(steps):
+    def join(given, step):
+        sets = [given[0][i if len(given[0]) > 1 else 0] for i in range(step.size)]
+        for part in given[1:]:
+            for i in range(step.size):
+                sets[i] |= part[i if len(part) > 1 else 0]
+        return sets
+
+    return traced(steps, join=join)
+
+
 # greedy_colors
 
 
@@ -111,6 +129,22 @@ def one_more_than_the_largest(rows, order):
     return colors
 
 
+def zeros_to_begin_with(rows, order):
+    colors = [0] * len(rows)
+    for j in order:
+        taken = {colors[k] for i in rows[j] for k in rows[i] if k != j}
+        colors[j] = next(c for c in range(len(rows) + 1) if c not in taken)
+    return colors
+
+
+def zero_is_no_color(rows, order):
+    colors = [None] * len(rows)
+    for j in order:
+        taken = {colors[k] for i in rows[j] for k in rows[i] if colors[k]}
+        colors[j] = next(c for c in range(len(rows)) if c not in taken)
+    return colors
+
+
 # where_to_read
 
 
@@ -145,6 +179,17 @@ def counted_everywhere(rows, colors):
 
 def unsorted_columns(rows, colors):
     return _planned(rows, colors, lambda i, j: (j, colors[i]), backwards=True)
+
+
+def row_of_the_column(rows, colors):
+    return [(j, colors[j]) for i, j in entries(rows)]
+
+
+def counted_in_the_other_row(rows, colors):
+    counts = [Counter(colors[k] for k in row) for row in rows]
+    return [
+        (i, colors[j]) if counts[j][colors[i]] == 1 else (j, colors[i]) for i, j in entries(rows)
+    ]
 
 
 # is_star
@@ -222,6 +267,11 @@ def hubs_last(rows, hubs, greedy):
     return _apart(rows, hubs, greedy, shift=0, number=lambda c, colors: most + c)
 
 
+def hubs_merely_first(rows, hubs, greedy):
+    rest = [i for i in range(len(rows)) if i not in set(hubs)]
+    return greedy(rows, [*hubs, *rest])
+
+
 # from_the_leaves
 
 
@@ -271,6 +321,12 @@ def arrow_transposed(push, pull, n):
     return J
 
 
+def arrow_with_all_ones(push, pull, n):
+    J = np.diag(push(np.ones(n)))
+    J[:, 0], J[0] = push(_first(n)), pull(_first(n))
+    return J
+
+
 # pays_from
 
 
@@ -293,16 +349,20 @@ def pays_always(preparation, each, other):
 # newton
 
 
-def minimised(f, gradient, hessian, solve, x, goal, step=None, search=True, most=60):
-    """Minimise with another step or without a search; give up after some steps."""
-    lengths = []
-    while np.abs(g := gradient(x)).max() > goal and len(lengths) < most:
+def minimised(
+    f, gradient, hessian, solve, x, goal, step=None, search=True, most=60, enough=1e-4, size=None
+):
+    """Minimise with another step, search or goal; give up after some steps."""
+    lengths, size = [], size or (lambda g: np.abs(g).max())
+    while size(g := gradient(x)) > goal and len(lengths) < most:
         s = step(hessian(x), g) if step else -solve(hessian(x), g)
         if g @ s >= 0 and not step:
             s = -g
         t = 1.0
-        while search and t >= 1e-9 and f(x + t * s) > f(x) + 1e-4 * t * (g @ s):
+        while search and f(x + t * s) > f(x) + enough * t * (g @ s):
             t /= 2
+            if t < 1e-9:
+                return x, lengths
         x = x + t * s
         lengths.append(t)
     return x, lengths
@@ -331,3 +391,24 @@ def newton_one_step(*arguments):
 
 def newton_without_lengths(*arguments):
     return minimised(*arguments)[0]
+
+
+def newton_by_the_norm(*arguments):
+    return minimised(*arguments, size=np.linalg.norm)
+
+
+def newton_with_any_fall(*arguments):
+    return minimised(*arguments, enough=0.0, most=10**9)
+
+
+def newton_steps_anyway(f, gradient, hessian, solve, x, goal):
+    lengths = []
+    while np.abs(g := gradient(x)).max() > goal:
+        s = -solve(hessian(x), g)
+        s = -g if g @ s >= 0 else s
+        t = 1.0
+        while t >= 1e-9 and f(x + t * s) > f(x) + 1e-4 * t * (g @ s):
+            t /= 2
+        x = x + t * s
+        lengths.append(t)
+    return x, lengths

@@ -68,6 +68,10 @@ _mistakes(
     lambda: [[1, 1, 0, 0], [1, 1, 0, 1], [0, 0, 1, 0], [0, 1, 0, 1]],
     "sin(x₁·x₃) also curves along x₁ and along x₃ alone: see the diagonal.",
     lambda: [[1, 1, 0, 0], [1, 0, 0, 1], [0, 0, 0, 0], [0, 1, 0, 0]],
+    "Differentiate sin(x₁·x₃) twice by x₁: −x₃²·sin(x₁·x₃). See entry (1, 1).",
+    lambda: [[1, 1, 0, 0], [1, 0, 0, 1], [0, 0, 0, 0], [0, 1, 0, 1]],
+    "The diagonal is empty. A variable can also meet itself: x₀²·x₁ curves along x₀ alone.",
+    lambda: [[0, 1, 0, 0], [1, 0, 0, 1], [0, 0, 0, 0], [0, 1, 0, 0]],
     "x₀²·x₁ curves along x₀ alone as well: its second derivative is 2·x₁.",
     lambda: [[0, 1, 0, 0], [1, 1, 0, 1], [0, 0, 0, 0], [0, 1, 0, 1]],
     "A Hessian is symmetric: entry (i, j) comes with entry (j, i).",
@@ -134,7 +138,8 @@ _mistakes(
     trace,
     "A move takes element step.source[i], not element i.",
     wrong.trace_unmoved,
-    "An elementwise operation joins element i with element i, not with all others.",
+    "An elementwise operation joins element i with element i, not with all others. If you mean "
+    "that, do all elements share one set, as in `[set()] * n`?",
     wrong.trace_joins_all,
     "A constant depends on no variable: its sets are empty.",
     wrong.trace_constants,
@@ -144,6 +149,10 @@ _mistakes(
     wrong.trace_without_broadcast,
     "Return the sets of the last step alone: they belong to the gradient.",
     wrong.trace_everything,
+    "In a move, source 0 is the first element. Only None is a zero: ask `is None`.",
+    wrong.trace_zero_for_none,
+    "`|=` changes the operand's own set, which later steps read again. Make a new set: `a | b`.",
+    wrong.trace_shared_sets,
 )
 trace.add_hints(
     "A dict from names to lists of sets, filled step by step.",
@@ -198,6 +207,10 @@ _mistakes(
     wrong.counted_from_one,
     "That is one colour more than the largest around. Take the first one that is free.",
     wrong.one_more_than_the_largest,
+    "Columns without a colour count as colour 0 with you. Begin with None, and leave None out.",
+    wrong.zeros_to_begin_with,
+    "Colour 0 is a colour too: where you ask `if color`, ask `if color is not None`.",
+    wrong.zero_is_no_color,
 )
 greedy_colors.add_hints(
     "Which colours are taken for column j? Those of the columns in the rows that it meets.",
@@ -252,6 +265,10 @@ _mistakes(
     wrong.counted_everywhere,
     "The columns of a row are to come from left to right.",
     wrong.unsorted_columns,
+    "The pair of the mirror image is (j, colors[i]): row j, in the colour of column i.",
+    wrong.row_of_the_column,
+    "Which colour is alone where? Count the colour of column j in row i, not in row j.",
+    wrong.counted_in_the_other_row,
 )
 where_to_read.add_hints(
     "For each row, how often does each colour occur in it? `collections.Counter` counts.",
@@ -265,7 +282,7 @@ where_to_read.add_hints(
 @exercise(
     minutes=12,
     insight="Two colours may span a star, but no path of four vertices.",
-    next_try="Check the mirror reading instead: is each entry alone in its row or its mirror's?",
+    next_try="Write the other check: did you look for paths, or for entries that can be read?",
 )
 def is_star(rows, colors):
     """Say whether colours form a star colouring of a graph: True or False.
@@ -354,6 +371,8 @@ _mistakes(
     wrong.hubs_in_one_color,
     "The hubs come last. Hub number h is to get the colour h.",
     wrong.hubs_last,
+    "It is not enough to colour the hubs first: they must leave the rows of the others.",
+    wrong.hubs_merely_first,
 )
 hubs_apart.add_hints(
     "Make new rows: empty ones for the hubs, and `row - set(hubs)` for the others.",
@@ -396,6 +415,17 @@ def from_the_leaves(edges, sums):
 from_the_leaves.cases(inputs.trees)
 from_the_leaves.random_cases(inputs.random_trees)
 _leaves(from_the_leaves, "the edges or the sums are")
+
+
+@from_the_leaves.method(
+    "The values are right, but by solving a system. Walk: each leaf tells one value at once."
+)
+def _walks(call):
+    in_c = ("linalg_lstsq", "linalg_solve", "linalg_pinv", "linalg_inv", "linalg_solve_ex")
+    packages = ("numpy.linalg", "scipy.linalg", "scipy.sparse.linalg", "scipy.optimize")
+    return not call.calls_of(*in_c) + sum(call.calls_in(one) for one in packages)
+
+
 _mistakes(
     from_the_leaves,
     "What is known must be taken off the sum at the other end before the next leaf is read.",
@@ -460,6 +490,8 @@ _mistakes(
     wrong.arrow_with_a_mixed_corner,
     "push gives columns and pull gives rows: yours are the other way round.",
     wrong.arrow_transposed,
+    "A push of all ones holds column 0 as well. Push (0, 1, …, 1), or take column 0 off.",
+    wrong.arrow_with_all_ones,
 )
 arrow_jacobian.add_hints(
     "A push of (1, 0, …, 0) is column 0; a pull of it is row 0.",
@@ -527,8 +559,8 @@ def newton(f, gradient, hessian, solve, x, goal):
     f(x) is a number, gradient(x) a NumPy array like x, hessian(x) a sparse matrix; solve(H, g)
     solves Hs = g. As long as an element of the gradient g is larger than `goal` in magnitude: let s
     solve Hs = -g; if gᵀs >= 0, that is no way down, so take s = -g instead. Let t be the first of
-    1, 1/2, 1/4, … with ``f(x + t * s) <= f(x) + 1e-4 * t * gᵀs``, or the first below 1e-9. Then x
-    becomes x + t * s.
+    1, 1/2, 1/4, … with ``f(x + t * s) <= f(x) + 1e-4 * t * gᵀs``. Then x becomes x + t * s. If no
+    t >= 1e-9 does it, stop there: the value cannot fall any more.
 
     Examples
     --------
@@ -544,8 +576,10 @@ def newton(f, gradient, hessian, solve, x, goal):
         if g @ s >= 0:
             s = -g
         t, now = 1.0, f(x)
-        while t >= 1e-9 and f(x + t * s) > now + 1e-4 * t * (g @ s):
+        while f(x + t * s) > now + 1e-4 * t * (g @ s):
             t /= 2
+            if t < 1e-9:
+                return x, lengths
         x = x + t * s
         lengths.append(t)
     return x, lengths
@@ -557,7 +591,7 @@ _mistakes(
     newton,
     "No line search: t is 1 in each step. Halve it until f falls enough.",
     wrong.newton_without_search,
-    "Where gᵀs is not negative, s leads uphill or along the level: take s = -g.",
+    "gᵀs is not negative there, so s leads uphill or along the level: take s = -g.",
     wrong.newton_uphill,
     "That is descent along -g. Solve with the Hessian.",
     wrong.newton_by_descent,
@@ -567,6 +601,12 @@ _mistakes(
     wrong.newton_one_step,
     "Return x and the list of all t.",
     wrong.newton_without_lengths,
+    "That is the length of the gradient. The largest element, in magnitude, is asked for.",
+    wrong.newton_by_the_norm,
+    "Any fall is taken. f must fall by at least 1e-4 · t · |gᵀs|.",
+    wrong.newton_with_any_fall,
+    "Where no t >= 1e-9 makes f fall enough, stop and return: your loop goes on.",
+    wrong.newton_steps_anyway,
 )
 newton.add_hints(
     "A while loop over the gradient, in it the step, and in that a second while loop for t.",
