@@ -8,6 +8,7 @@ from torch.func import hessian
 from torch.nn.functional import pad
 
 from autodiff_course.exercises import ex09
+from autodiff_course.sparse import hessian_pattern
 
 # 1. film_area
 
@@ -67,6 +68,16 @@ def test_an_area_in_two_loops_is_told_so():
     assert result.status == "other way" and "for each cell" in result.message
 
 
+def test_an_area_with_two_roots_has_no_gradient_where_it_is_flat():
+    def answer(z, wire):
+        h, down, right = _two_slopes(z, wire)
+        p, q = (down[:, 1:] + down[:, :-1]) / 2, (right[1:] + right[:-1]) / 2
+        return h**2 * torch.hypot(torch.ones_like(p), torch.sqrt(p + q)).sum()
+
+    result = ex09.film_area.check(answer)
+    assert result.status == "wrong" and "NaN where the sheet is flat" in result.message
+
+
 # 2. coupled
 
 
@@ -95,12 +106,30 @@ def test_added_entries_may_be_counted_with_the_notebooks_call_of_area():
     wire = torch.zeros(6, 6, dtype=torch.float64)
 
     def answer(area, term, k):
-        z = torch.linspace(0, 0.1, k * k, dtype=torch.float64).view(k, k)
-        both = hessian(lambda z: area(z, wire) + term(z))(z)
-        return int(both.count_nonzero() - hessian(lambda z: area(z, wire))(z).count_nonzero())
+        z = torch.rand(k, k, dtype=torch.float64)
+        both = hessian_pattern(lambda z: area(z, wire) + term(z), z)
+        return int(both.nnz - hessian_pattern(lambda z: area(z, wire), z).nnz)
 
     result = ex09.added_entries.check(answer)
     assert result, result
+
+
+def test_entries_counted_at_zero_are_told_that_they_are_values_at_one_place():
+    def answer(area, term, k):
+        z = torch.zeros(k, k, dtype=torch.float64)
+        both = hessian(lambda z: area(z) + term(z))(z)
+        return int(both.count_nonzero() - hessian(area)(z).count_nonzero())
+
+    assert "at one z" in ex09.added_entries.check(answer).message
+
+
+def test_entries_counted_at_a_random_place_are_wrong_where_a_term_sleeps():
+    def answer(area, term, k):
+        z = torch.rand(k, k, dtype=torch.float64)
+        both = hessian(lambda z: area(z) + term(z))(z)
+        return int(both.count_nonzero() - hessian(area)(z).count_nonzero())
+
+    assert ex09.added_entries.check(answer).status == "wrong"
 
 
 # 4. line_search
@@ -139,7 +168,74 @@ def test_a_search_without_an_allowance_for_rounding_is_told_what_to_allow_for():
     assert result.status == "wrong" and "rounded" in result.message
 
 
+@pytest.mark.parametrize(
+    ("part", "said"),
+    [
+        (lambda t, slope, value: 1e-4 * slope + 1e-14 * abs(value), "is t missing"),
+        (lambda t, slope, value: 1e-4 * t * t * slope + 1e-14 * abs(value), "not t²"),
+        (lambda t, slope, value: 1e-4 * t * slope + 1e-14 * value, "bars"),
+        (lambda t, slope, value: 0.5 * t * slope + 1e-14 * abs(value), "Too large a part"),
+    ],
+)
+def test_another_condition_on_the_fall_is_wrong(part, said):
+    def answer(f, value, slope):
+        t = 1.0
+        while f(t) > value + part(t, slope, value):
+            t /= 2
+        return t
+
+    result = ex09.line_search.check(answer, seconds=0.5)
+    assert result.status == "wrong" and said in result.message
+
+
+# 5. least_area
+
+
+def _newton_steps(most, search=True, tolerance=1e-10):
+    def answer(area, wire):
+        z = torch.zeros_like(wire[1:-1, 1:-1])
+        for _ in range(most):
+            g, value = torch.func.grad_and_value(area)(z, wire)
+            if g.abs().max() < tolerance:
+                break
+            full = hessian(area)(z, wire).reshape(z.numel(), -1)
+            step, t = torch.linalg.solve(full, g.flatten()).view_as(z), 1.0
+            while search and area(z - t * step, wire) > value - 1e-4 * t * (g * step).sum() + 1e-13:
+                t /= 2
+            z = z - t * step
+        return area(z, wire).item()
+
+    return answer
+
+
+def test_a_search_and_steps_enough_find_the_least_area():
+    assert ex09.least_area.check(_newton_steps(40))
+
+
+def test_full_steps_are_told_that_they_run_away():
+    result = ex09.least_area.check(_newton_steps(40, search=False))
+    assert result.status == "wrong" and "full Newton steps run away" in repr(result)
+
+
+@pytest.mark.parametrize("most", [4, 5, 6])
+def test_a_few_steps_are_not_enough(most):
+    assert ex09.least_area.check(_newton_steps(most)).status == "wrong"
+
+
 # 6. kkt_step
+
+
+@pytest.mark.parametrize("sign_of_q", [1, -1])
+@pytest.mark.parametrize("sign_of_m", [1, -1])
+def test_a_sign_error_in_the_kkt_step_is_named(sign_of_q, sign_of_m):
+    def answer(solve, a, r, q):
+        without, response = solve(r), solve(a)
+        m = (a @ without - sign_of_q * q) / (a @ response)
+        return without - sign_of_m * m * response, m
+
+    result = ex09.kkt_step.check(answer)
+    assert bool(result) == (sign_of_q == sign_of_m == 1)
+    assert result or sign_of_q == sign_of_m or "back in" in result.message
 
 
 def test_a_kkt_step_may_solve_for_both_columns_at_once_and_return_tensors():

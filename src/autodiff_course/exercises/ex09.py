@@ -55,8 +55,8 @@ def film_area(z, wire):
     """
     sheet = pad(z, (1, 1, 1, 1)) + wire
     h = 2 / (len(sheet) - 1)
-    p, q = sheet.diff(dim=0) / h, sheet.diff(dim=1) / h
-    steep = (p[:, 1:] ** 2 + p[:, :-1] ** 2 + q[1:] ** 2 + q[:-1] ** 2) / 2
+    dx, dy = sheet.diff(dim=0) / h, sheet.diff(dim=1) / h
+    steep = (dx[:, 1:] ** 2 + dx[:, :-1] ** 2 + dy[1:] ** 2 + dy[:-1] ** 2) / 2
     return h**2 * torch.sqrt(1 + steep).sum()
 
 
@@ -84,10 +84,13 @@ def _sheets():
     def wave(x, y):
         return torch.sin(2 * x) + 0.5 * y**2
 
+    flat = torch.zeros(3, 3, dtype=torch.float64, requires_grad=True)
+
     return [
         case(sheet(1), _bend(wave, 1), label="one height in a wavy wire"),
         case(sheet(4), _bend(wave, 4), label="4 × 4 heights in a wavy wire"),
         case(sheet(12), _bend(wave, 12), label="12 × 12 heights in a wavy wire"),
+        case(flat, 0 * _bend(wave, 3), label="a flat sheet of 3 × 3 heights"),
     ]
 
 
@@ -111,6 +114,16 @@ def _(call):
             seen.add(node)
             left += [parent for parent, _ in node.next_functions]
     return len(seen) < 200
+
+
+@film_area.method(
+    "The value is right, but its gradient is NaN where the sheet is flat: √0 has no derivative. "
+    "Take one root of 1 + p + q.",
+    wrong=True,
+)
+def _(call):
+    (slopes,) = torch.autograd.grad(call.value, call.arguments[0], retain_graph=True)
+    return bool(slopes.isfinite().all())
 
 
 @film_area.mistake("The slopes are too small by h: divide the differences by the width of a cell.")
@@ -150,9 +163,17 @@ def _inside_only(z, wire):
     return h**2 * torch.sqrt(1 + (a**2 + b**2 + c**2 + d**2) / 2).sum()
 
 
+@film_area.mistake("The sheet has k + 2 points and so k + 1 cells each way: h = 2 / (k + 1).")
+def _h_of_the_free_points(z, wire):
+    h, a, b, c, d = _parts(z, wire)
+    wide = 2 / len(z)
+    steep = (h / wide) ** 2 * (a**2 + b**2 + c**2 + d**2) / 2
+    return wide**2 * torch.sqrt(1 + steep).sum()
+
+
 film_area.add_hints(
     "`sheet.diff(dim=0)` has one row less than the sheet. How wide is it, counted in cells?",
-    "The slopes along the left edges of all cells are `p[:, :-1]`, those of the right `p[:, 1:]`.",
+    "With the slopes `dx` over the rows, a cell's two are those in `dx[:, :-1]` and `dx[:, 1:]`.",
 )
 
 
@@ -269,12 +290,17 @@ def _stick(z):
     return z[0, 0] * z[-1, -1]
 
 
+def _switch(z):
+    return (torch.relu(z - 5.0).sum() ** 2) / 2
+
+
 @added_entries.cases
 def _terms():
     return [
         case(_flat_area, _obstacle, 4, label="an obstacle below the film, k = 4"),
         case(_flat_area, _kept_volume, 4, label="a volume to be kept, k = 4"),
         case(_flat_area, _stick, 4, label="a product of two far corners, k = 4"),
+        case(_flat_area, _switch, 3, label="relu(z - 5).sum()**2 / 2, k = 3"),
     ]
 
 
@@ -294,6 +320,16 @@ def _all_of_the_term(area, term, k):
 )
 def _all_of_the_sum(area, term, k):
     return _dense_entries(lambda z: area(z) + term(z), k)
+
+
+@added_entries.mistake(
+    "You counted values at one z, it seems; at another z more can differ from zero. The pattern "
+    "tells what can."
+)
+def _at_one_place(area, term, k):
+    z = torch.zeros(k, k, dtype=torch.float64)
+    both = torch.func.hessian(lambda z: area(z) + term(z))(z).count_nonzero()
+    return int(both - torch.func.hessian(area)(z).count_nonzero())
 
 
 added_entries.add_hints(
@@ -340,16 +376,21 @@ def line_search(f, value, slope):
 
 @line_search.cases
 def _lines():
-    def rounded(t):
-        return 7.0 + 1e-15
-
-    hint = "The area is rounded, and need not fall at all near its minimum: allow for that."
+    hint = (
+        "The area is rounded, and need not fall at all near its minimum: allow 1e-14·|value|, "
+        "with the bars, for a value may be negative."
+    )
+    fair = "No t is small enough for yours: is t missing in 10⁻⁴·t·slope?"
     return [
         case(_along(3.0), 1.0, -1.0, label="f(t) = 1 − t + 3t²"),
         case(_along(0.9), 1.0, -1.0, label="f(t) = 1 − t + 0.9t²"),
         case(_along(1 - 5e-5), 1.0, -1.0, label="f(t) = 1 − t + 0.99995t²"),
         case(_along(1 + 5e-5), 1.0, -1.0, label="f(t) = 1 − t + 1.00005t²"),
-        case(rounded, 7.0, -1e-17, label="f(t) = 7 + 1e-15, value = 7", too_slow=hint),
+        case(_along(2e4), 1.0, -1.0, label="f(t) = 1 − t + 20000t²", too_slow=fair),
+        case(_along(1.99985), 1.0, -1.0, label="f(t) = 1 − t + 1.99985t²"),
+        case(_along(2.0**25), 1.0, -1.0, label="f(t) = 1 − t + 33554432t²"),
+        case(lambda t: 7.0 + 1e-15, 7.0, -1e-17, label="f(t) = 7 + 1e-15", too_slow=hint),
+        case(lambda t: -7.0 + 1e-15, -7.0, -1e-17, label="f(t) = −7 + 1e-15", too_slow=hint),
     ]
 
 
@@ -385,6 +426,51 @@ def _any_fall(f, value, slope):
 @line_search.mistake("The slope is negative: add 10⁻⁴·t·slope, do not subtract it.")
 def _wrong_sign_of_slope(f, value, slope):
     return line_search.reference(f, value, -slope)
+
+
+def _search(enough, factor=0.5, t=1.0, most=60):
+    """Return the first t, at most `most` times shortened, at which `enough` holds."""
+    for _ in range(most):
+        if enough(t):
+            return t
+        t *= factor
+    return t
+
+
+@line_search.mistake("t is missing in 10⁻⁴·t·slope: a short step can promise only little.")
+def _without_t(f, value, slope):
+    return _search(lambda t: f(t) <= value + 1e-4 * slope + 1e-14 * abs(value))
+
+
+@line_search.mistake("10⁻⁴·t·slope has t once, not t².")
+def _with_t_squared(f, value, slope):
+    return _search(lambda t: f(t) <= value + 1e-4 * t * t * slope + 1e-14 * abs(value))
+
+
+@line_search.mistake("Too large a part of the slope: 10⁻⁴ of what it promises is enough.")
+def _half_of_the_slope(f, value, slope):
+    return _search(lambda t: f(t) <= value + 0.5 * t * slope + 1e-14 * abs(value))
+
+
+@line_search.mistake("1e-14·|value|, with the bars: a negative value would ask for more, not less.")
+def _without_bars(f, value, slope):
+    return _search(lambda t: f(t) <= value + 1e-4 * t * slope + 1e-14 * value)
+
+
+@line_search.mistake("Try the full step first: t begins at 1.")
+def _starts_at_a_half(f, value, slope):
+    return line_search.reference(lambda t: f(t / 2), value, slope / 2) / 2
+
+
+@line_search.mistake("Halve t each time: 1, 1/2, 1/4, …")
+def _in_thirds(f, value, slope):
+    return _search(lambda t: f(t) <= value + 1e-4 * t * slope + 1e-14 * abs(value), 1 / 3)
+
+
+@line_search.mistake("Yours stops after twenty halvings. Some steps need more.")
+def _twenty_at_most(f, value, slope):
+    enough = lambda t: f(t) <= value + 1e-4 * t * slope + 1e-14 * abs(value)  # noqa: E731
+    return _search(enough, most=20)
 
 
 @line_search.mistake("Yours searches for the least area. The first t that is good enough will do.")
@@ -453,11 +539,37 @@ def _wires():
     return [
         case(_area, _bend(lambda x, y: 0.6 * (x**2 - y**2), 4), label="a saddle, k = 4"),
         case(
+            _area,
+            _bend(lambda x, y: 5 * torch.sign(x - 0.1), 5),
+            label="a wire so steep that full Newton steps run away (search the line), k = 5",
+        ),
+        case(
             _heavy_area,
             _bend(lambda x, y: 2 * torch.cos(3 * x) * y + x, 5),
             label="waves, and a film that weighs something, k = 5",
         ),
     ]
+
+
+def _newton(area, wire, most):
+    """Return the area after `most` Newton steps with a line search, or fewer."""
+    z = torch.zeros_like(wire[1:-1, 1:-1])
+    for _ in range(most):
+        gradient, value = torch.func.grad_and_value(area)(z, wire)
+        if gradient.abs().max() < 1e-10:
+            break
+        hessian = torch.func.hessian(area)(z, wire).reshape(z.numel(), z.numel())
+        step = torch.linalg.solve(hessian, gradient.flatten()).view_as(z)
+        slope, t = -(gradient * step).sum(), 1.0
+        while area(z - t * step, wire) > value + 1e-4 * t * slope + 1e-14:
+            t /= 2
+        z = z - t * step
+    return area(z, wire).item()
+
+
+@least_area.mistake("Five steps are too few for this wire: go on until the gradient vanishes.")
+def _five_steps(area, wire):
+    return _newton(area, wire, 5)
 
 
 @least_area.mistake("That is the area at the start, z = 0: it has not been minimised.")
@@ -534,8 +646,8 @@ def _few_solves(call):
 def kkt_step(solve, a, r, q):
     """Return the vector s and the number m with S·s + m·a = r and a·s = q.
 
-    solve(v) gives S⁻¹v for any vector v. a and r are NumPy vectors, q is a number. Solve with S a
-    few times only, and form no matrix.
+    solve(v) gives S⁻¹v for any vector v. a and r are NumPy vectors, q is a number, m the μ of
+    the KKT system. Solve with S a few times only, and form no matrix.
 
     Examples
     --------
@@ -591,6 +703,36 @@ def _without_q(solve, a, r, q):
 def _wrong_sign_of_m(solve, a, r, q):
     s, m = kkt_step.reference(solve, a, r, q)
     return s, -m
+
+
+@kkt_step.mistake(
+    "a·s = q does not hold: put your s back in. Check the sign of q in the formula of m."
+)
+def _wrong_sign_of_q(solve, a, r, q):
+    return kkt_step.reference(solve, a, r, -q)
+
+
+@kkt_step.mistake(
+    "S·s + m·a is not r: put s and m back in. Check the sign of m in s = S⁻¹r − m·S⁻¹a."
+)
+def _adds_the_response(solve, a, r, q):
+    without, response = solve(r), solve(a)
+    m = (a @ without - q) / (a @ response)
+    return without + m * response, m
+
+
+@kkt_step.mistake("The sign of m is the other one in both places, so a·s is not q: put s back in.")
+def _m_from_minus(solve, a, r, q):
+    without, response = solve(r), solve(a)
+    m = -(a @ without - q) / (a @ response)
+    return without - m * response, m
+
+
+@kkt_step.mistake("Divide by a·S⁻¹a, not by a·a: it is S⁻¹a that m moves s by.")
+def _divided_by_a_a(solve, a, r, q):
+    without, response = solve(r), solve(a)
+    m = (a @ without - q) / (a @ a)
+    return without - m * response, m
 
 
 @kkt_step.mistake("Return both, the vector s and then the number m.")
@@ -686,6 +828,18 @@ def _without_c(solve, u, c, b):
     return without - response * ((u @ without) / (1 + c * (u @ response)))
 
 
+@low_rank_solve.mistake("A factor c is missing in the denominator, 1 + c·(u·S⁻¹u).")
+def _without_c_below(solve, u, c, b):
+    without, response = solve(b), solve(u)
+    return without - response * (c * (u @ without) / (1 + u @ response))
+
+
+@low_rank_solve.mistake("The denominator is 1 + c·(u·S⁻¹u), with a plus.")
+def _minus_below(solve, u, c, b):
+    without, response = solve(b), solve(u)
+    return without - response * (c * (u @ without) / (1 - c * (u @ response)))
+
+
 low_rank_solve.add_hints(
     "Two solves with S are enough, one for b and one for u. What is x if u·x is known?",
     "S x = b − c·u·(u·x), so x = S⁻¹b − c·(u·x)·S⁻¹u. Multiply by u from the left to find u·x.",
@@ -766,6 +920,14 @@ def _overwritten(H, g, active):
 )
 def _gradient_cut(H, g, active):
     return splu(H.tocsc()).solve(np.where(active, 0.0, -g))
+
+
+@active_step.mistake(
+    "First g = 0 and then s = 0 where active: in the solve between, these unknowns still moved. "
+    "Leave their columns out before you solve."
+)
+def _both_cut(H, g, active):
+    return np.where(active, 0.0, _gradient_cut(H, g, active))
 
 
 @active_step.mistake("The sign of g: H·s = −g.")
