@@ -421,7 +421,13 @@ def _first_uses_adjoint(call):
     return torch.allclose(3 * _orders(call)[0], _orders(call, 3.0)[0])
 
 
-@recursive_node.method("The first is not the central difference with this step.", wrong=True)
+def _why_not_central(call):
+    twice = torch.allclose(_orders(call)[0], 2 * _true_orders(call)[0])
+    slip = ": x + step and x - step lie 2 steps apart." if twice else "."
+    return "The first is not the central difference with this step" + slip
+
+
+@recursive_node.method(_why_not_central, wrong=True)
 def _first_is_central(call):
     return torch.allclose(_orders(call)[0], _true_orders(call)[0])
 
