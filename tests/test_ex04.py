@@ -252,8 +252,8 @@ def _between(evaluate, ctx, adjoint, low=-1.0, inner=lambda x: x):
     return adjoint * slope, None, None
 
 
-def _through(apply):
-    return lambda x, ctx: apply(x, ctx.f, ctx.step)
+def _through(apply, part=1.0):
+    return lambda x, ctx: apply(x, ctx.f, part * ctx.step)
 
 
 @pytest.mark.parametrize(
@@ -269,6 +269,8 @@ def _through(apply):
         ("raised AttributeError: ", lambda go, c, a: c.nothing),
         ("The adjoint is lost", lambda go, c, a: _between(_through(go), c, torch.ones_like(a))),
         ("not detached", lambda go, c, a: _between(_through(go), c, a, inner=torch.Tensor.detach)),
+        ("Do not detach it", lambda go, c, a: _between(_through(go), c, a.detach())),
+        ("the same step", lambda go, c, a: _between(_through(go, 1e-3), c, a)),
     ],
 )
 def test_the_recursive_backward_is_judged_by_both_derivatives(words, backward):

@@ -59,6 +59,12 @@ def test_what_is_no_number_is_not_a_try(thing):
     assert one(2 * x + 1).title == "Not yet:"
 
 
+def test_several_values_are_one_answer():
+    pair = drill(lambda random: Problem("6 and 2?", (6, 2), "6, then 2."))
+    assert pair(2, 6).title == "Not yet:" and pair(6, 2).title == "Right."
+    assert "(6, 2) is no number" in _new()(6, 2).text
+
+
 def test_three_digits_are_enough():
     thirds = drill(lambda random: Problem("1/3?", 1 / 3, "Divide."))
     assert thirds(0.333).title == "Right."

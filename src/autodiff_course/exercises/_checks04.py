@@ -359,32 +359,35 @@ def _accuracies():
 # recursive_node
 
 
-class _Cube:
-    """A cubic f that records nothing and counts the calls from outside of a forward."""
+class _Quintic:
+    """f = x⁵, which records nothing and counts the calls from outside of a forward.
+
+    A cubic would not do: its second difference is the second derivative for any step.
+    """
 
     def __init__(self):
         self.direct = 0
 
     def __call__(self, x):
         self.direct += torch.is_grad_enabled()  # a forward runs with recording switched off
-        return x.detach() ** 3
+        return x.detach() ** 5
 
     def __repr__(self):
-        return "a cubic function"
+        return "x to the power 5"
 
 
 @recursive_node.cases
 def _points():
     return [
-        case(_Cube(), numbers(2.0)[0].requires_grad_(), 0.5),
-        case(_Cube(), numbers(-1.0, 0.5).requires_grad_(), 0.25),
+        case(_Quintic(), numbers(2.0)[0].requires_grad_(), 0.5),
+        case(_Quintic(), numbers(-1.0, 0.5).requires_grad_(), 0.25),
     ]
 
 
-def _orders(call, adjoint=1.0):
+def _orders(call, adjoint=1.0, formula=lambda y: y):
     """Return the first and the second derivative that an answer's node gives, None for none."""
     x = call.arguments[1]
-    found, y = [], call.value
+    found, y = [], formula(call.value)
     for _ in range(2):
         try:
             (y,) = torch.autograd.grad(y, x, torch.full_like(y, adjoint), create_graph=True)
@@ -392,6 +395,14 @@ def _orders(call, adjoint=1.0):
             return (*found, None, None)[:2]
         found.append(y)
     return tuple(found)
+
+
+def _true_orders(call):
+    """Return the central difference of f, and that of this."""
+    f, x, h = call.arguments
+    with torch.no_grad():  # as in a forward
+        far, near, here = f(x + 2 * h) - f(x), f(x + h) - f(x - h), f(x) - f(x - 2 * h)
+    return near / (2 * h), (far - here) / (2 * h) ** 2
 
 
 recursive_node.method(_NO_NODE, wrong=True)(_has_node)
@@ -410,10 +421,15 @@ def _first_uses_adjoint(call):
     return torch.allclose(3 * _orders(call)[0], _orders(call, 3.0)[0])
 
 
-@recursive_node.method("The first is not the central difference with this step.", wrong=True)
+def _why_not_central(call):
+    twice = torch.allclose(_orders(call)[0], 2 * _true_orders(call)[0])
+    slip = ": x + step and x - step lie 2 steps apart." if twice else "."
+    return "The first is not the central difference with this step" + slip
+
+
+@recursive_node.method(_why_not_central, wrong=True)
 def _first_is_central(call):
-    _, x, step = call.arguments
-    return torch.allclose(_orders(call)[0], 3 * x**2 + step**2)
+    return torch.allclose(_orders(call)[0], _true_orders(call)[0])
 
 
 @recursive_node.method("There is no second one: backward must call apply, not f.", wrong=True)
@@ -429,9 +445,23 @@ def _has_second(call):
     return _orders(call)[1] is not None
 
 
-@recursive_node.method("The second derivative is not 6x where f is x³.", wrong=True)
+@recursive_node.method(
+    "The second is not the central difference of the first: give apply the same step.", wrong=True
+)
 def _second_is_right(call):
-    return torch.allclose(_orders(call)[1], 6 * call.arguments[1])
+    return torch.allclose(_orders(call)[1], _true_orders(call)[1])
+
+
+@recursive_node.method(
+    "The adjoint carries a graph too: with the node inside a formula, y * y, its part of the "
+    "second derivative is missing. Do not detach it.",
+    wrong=True,
+)
+def _keeps_the_adjoint(call):
+    y = call.value.detach()
+    first, second = _true_orders(call)
+    found = _orders(call, formula=torch.square)[1]
+    return found is not None and torch.allclose(found, 2 * first**2 + 2 * y * second)
 
 
 recursive_node.method(_ATTRIBUTE)(_saves)

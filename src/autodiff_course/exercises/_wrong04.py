@@ -35,6 +35,12 @@ scaled_backward.add_mistakes(
     lambda x, s, needs, adjoint: scaled_backward.reference(x, s, (True, True), adjoint),
     "The factor s is lost: with respect to x, s·x² has the derivative 2·s·x.",
     lambda x, s, needs, adjoint: _asked(needs, adjoint * 2 * x, (adjoint * x**2).sum()),
+    "The factor 2 is lost: with respect to x, s·x² has the derivative 2·s·x.",
+    lambda x, s, needs, adjoint: _asked(needs, adjoint * s * x, (adjoint * x**2).sum()),
+    "What the elements send to s is added up: sum, not mean.",
+    lambda x, s, needs, adjoint: _asked(needs, adjoint * 2 * s * x, (adjoint * x**2).mean()),
+    "The adjoint of x has the shape of x: each element gets its own, only those of s are summed.",
+    lambda x, s, needs, adjoint: _asked(needs, (adjoint * 2 * s * x).sum(), (adjoint * x**2).sum()),
 )
 
 
@@ -68,6 +74,8 @@ straight_through.add_mistakes(
     lambda w, x, y: torch.ones_like(w),
     "That is the gradient of the summed squares. The loss is their mean.",
     lambda w, x, y: straight_through.reference(w, x, y) * len(w),
+    "A gradient has the shape of w: do not add up its elements.",
+    lambda w, x, y: straight_through.reference(w, x, y).sum(),
 )
 
 
@@ -158,6 +166,8 @@ def _shifted_value(f, x, w, step):
 training_calls.add_mistakes(
     "The value itself is a call too, in each step.",
     lambda weights, steps, scheme: steps * weights * (1 if scheme == "forward" else 2),
+    "The value is a call in every step, as the weights have moved: it is not one call in all.",
+    lambda weights, steps, scheme: 1 + steps * weights * (1 if scheme == "forward" else 2),
     "A central difference makes no use of the value, but the training step does: one call more.",
     lambda weights, steps, scheme: steps * (1 + weights if scheme == "forward" else 2 * weights),
     "A forward difference may use the value that is known already.",
@@ -188,6 +198,10 @@ central_slopes.add_mistakes(
     lambda f, w, step: _slopes(f, w, step, step, step),
     "`/ 2 * step` multiplies by the step: write / (2 * step).",
     lambda f, w, step: _slopes(f, w, step, step, 2 / step),
+    "Shift by the whole step to either side, not by half of it.",
+    lambda f, w, step: _slopes(f, w, step / 2, step / 2, step),
+    "One slope for each element: shift one at a time, not all of w at once.",
+    lambda f, w, step: (f(w + step) - f(w - step)) / (2 * step),
     "The sign is wrong: the upper value minus the lower one.",
     lambda f, w, step: _slopes(f, w, step, step, -2 * step),
     "The shifts pile up: make a fresh clone of w for each element.",

@@ -89,12 +89,13 @@ class Drill:
     def __repr__(self) -> str:
         return f"<Drill {self.name}(answer)>"
 
-    def __call__(self, answer=...) -> Card:
+    def __call__(self, *values) -> Card:
         """Put the problem or, with an answer, check it and put the next one.
 
         A wrong answer may be mended once; after that the right one is told. What is no number,
-        where one is asked for, does not count as a try.
+        where one is asked for, does not count as a try. Several values are taken as one tuple.
         """
+        answer = values[0] if len(values) == 1 else values or ...
         if self._problem is None:
             self._problem = self._make(self._random)
             self._random = random.Random()  # from here on, fresh problems

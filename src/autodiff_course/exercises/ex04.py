@@ -67,7 +67,8 @@ def straight_through(w, x, y):
 
     Rounding has the derivative 0 almost everywhere, so nothing would ever train. Treat it as a
     *straight-through estimator* does: round on the way forward, and on the way back pass the
-    adjoint on as if nothing had happened. w does not require grad: let a detached copy of it do so.
+    adjoint on as if nothing had happened. w, x and y have one shape. w does not require grad: let a
+    detached copy of it do so.
 
     Examples
     --------
@@ -113,8 +114,8 @@ def agrees(function, x):
     """Return whether every element of the gradient of function(x).sum() is right to about 1e-6.
 
     function works element by element on a float64 tensor. Compare its own gradient with central
-    differences of its values at steps of 1e-5; the error is relative to the difference, or absolute
-    where that is less than 1. Leave x as it is.
+    differences of its values at steps of 1e-5, element by element; the error is relative to the
+    difference, or absolute where that is less than 1. A NaN is not right. Leave x as it is.
 
     Examples
     --------
