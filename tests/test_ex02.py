@@ -3,12 +3,13 @@
 import itertools
 import math
 import random
+import re
 
 import numpy as np
 import pytest
 
 from autodiff_course import graph
-from autodiff_course.exercises import _wrong02, duals02, ex02
+from autodiff_course.exercises import _wrong02_pairs, duals02, ex02
 from autodiff_course.exercises.ex02 import Dual
 
 
@@ -27,12 +28,8 @@ def _unit(n, place):
     return unit
 
 
-def _product_as_dual(x, y):
-    return Dual(x.value * y.value, x.value * y.tangent + y.value * x.tangent)
-
-
-def _product_unpacked(x, y):
-    (a, da), (b, db) = x, y
+def _product_as_a_list(x, y):
+    a, da, b, db = x.value, x.tangent, y.value, y.tangent
     return [a * b, a * db + b * da]
 
 
@@ -42,7 +39,7 @@ def _quotient_rule(x, y):
 
 
 def _quotient_by_local_derivatives(x, y):
-    return Dual(x.value / y.value, x.tangent / y.value - x.value / y.value**2 * y.tangent)
+    return x.value / y.value, x.tangent / y.value - x.value / y.value**2 * y.tangent
 
 
 def _newton_by_two_runs(f, x):
@@ -161,8 +158,7 @@ def _costs_by_parts(operations, rules, edges, inputs, outputs):
 @pytest.mark.parametrize(
     ("name", "answer"),
     [
-        ("multiply_duals", _product_as_dual),
-        ("multiply_duals", _product_unpacked),
+        ("multiply_duals", _product_as_a_list),
         ("divide_duals", _quotient_rule),
         ("divide_duals", _quotient_by_local_derivatives),
         ("newton_step", _newton_by_a_sweep),
@@ -347,6 +343,106 @@ def test_a_relative_tolerance_that_lets_a_fault_through_is_told_so(tolerance):
     assert ex02.is_dual_pair.check(answer)
 
 
+def _fixed(v):
+    def answer(push, candidates):
+        return duals02.first_that_differs(push, candidates, v[: len(candidates[0])])
+
+    return answer
+
+
+def test_a_fixed_direction_is_not_praised_for_being_random():
+    for v in duals02.FIXED:
+        assert ex02.find_transposed.check(_fixed([*v, 4.0])).status == "wrong"
+    assert "for a fixed one a Jacobian can be made" in ex02.find_transposed.insight
+    assert "For a fixed v" in _message(ex02.find_transposed, _fixed([1.0, 2.0, 3.0, 4.0]))
+
+
+def _picked_by(agree):
+    def answer(push, candidates):
+        v = [random.gauss(0.0, 1.0) for _ in candidates[0]]
+        truth = push(v)
+        wrong = (i for i, c in enumerate(candidates) if not agree(duals02.times(c)(v), truth))
+        return next(wrong, None)
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("agree", "message"),
+    [
+        (lambda p, t: math.isclose(p[0], t[0]), "one component"),
+        (lambda p, t: math.isclose(p[1], t[1]), "one component"),
+        (lambda p, t: math.isclose(p[-1], t[-1]), "one component"),
+        (lambda p, t: math.isclose(sum(p), sum(t)), "the sum of"),
+        (lambda p, t: any(map(math.isclose, p, t)), "every component must agree"),
+        (lambda p, t: math.isclose(math.hypot(*p), math.hypot(*t)), "every component must agree"),
+    ],
+)
+def test_a_comparison_that_sees_too_little_is_told_so(agree, message):
+    assert message in _message(ex02.find_transposed, _picked_by(agree))
+
+
+def _pair_drawn(make):
+    def answer(push, pull, n, m):
+        v, u = make(push, pull, *([random.gauss(0.0, 1.0) for _ in range(k)] for k in (n, m)))
+        forward = sum(a * b for a, b in zip(u, push(v), strict=True))
+        return duals02.close(forward, sum(a * b for a, b in zip(pull(u), v, strict=True)))
+
+    return answer
+
+
+def test_a_vector_made_from_push_or_pull_is_told_so():
+    u_from_push = _pair_drawn(lambda push, pull, v, u: (v, push(v)))
+    v_from_pull = _pair_drawn(lambda push, pull, v, u: (pull(u), u))
+    assert "u must not be made from push" in _message(ex02.is_dual_pair, u_from_push)
+    assert "v must not be made from pull" in _message(ex02.is_dual_pair, v_from_pull)
+
+
+def test_the_transpose_is_not_the_inverse():
+    def undone(push, pull, n, m):
+        v = [random.gauss(0.0, 1.0) for _ in range(n)]
+        return all(map(duals02.close, pull(push(v)), v))
+
+    assert "not the inverse" in _message(ex02.is_dual_pair, undone)
+
+
+def test_one_dual_number_is_not_two_outputs():
+    jvp = ex02.as_lists(ex02.jvp.reference)
+    with pytest.raises(TypeError, match="not iterable"):
+        jvp(lambda a, b: (a + b) * (b + 1), [2.0, 1.0], [1.0, 0.0])
+    with pytest.raises(TypeError, match="not supported"):
+        ex02.Dual(2.0, 1.0) < ex02.Dual(2.0, 5.0)  # noqa: B015
+
+
+def test_a_dual_number_that_is_unpacked_is_told_where_its_numbers_are():
+    def unpacked(x, y):
+        (a, da), (b, db) = x, y
+        return a * b, a * db + b * da
+
+    for answer in (unpacked, lambda x, y: (x[0] * y[0], x[0] * y[1] + x[1] * y[0])):
+        assert "take its .value and .tangent" in _message(ex02.multiply_duals, answer)
+
+
+def _newton(steps, seed):
+    def answer(f, x):
+        for _ in range(steps):
+            y = f(Dual(x, seed))
+            x = x - y.value / y.tangent
+        return x
+
+    return answer
+
+
+@pytest.mark.parametrize("steps", [5, 10, 100])
+def test_a_loop_is_not_one_step(steps):
+    assert "One step only" in _message(ex02.newton_step, _newton(steps, 1.0))
+
+
+@pytest.mark.parametrize("seed", [1e-8, 1e-6])
+def test_the_seed_is_no_small_step(seed):
+    assert "no small step" in _message(ex02.newton_step, _newton(1, seed))
+
+
 def test_the_odd_candidate_is_not_the_transposed_one_for_that():
     def answer(push, candidates):
         return min(range(len(candidates)), key=lambda i: candidates.count(candidates[i]))
@@ -385,6 +481,26 @@ def test_an_unseeded_newton_step_is_recognised_by_its_division():
             "jacobian_costs",
             lambda f, r, e, n, m: (f + n * (2 * e - f), f + m * (2 * e - f - n + m)),
             "local rules are missing",
+        ),
+        (
+            "bracket_costs",
+            lambda sizes: [sum(map(math.prod, zip(sizes, sizes[1:], sizes[2:], strict=False)))] * 2,
+            "the whole result so far",
+        ),
+        (
+            "jacobian_costs",
+            lambda f, r, e, n, m: (f + r + n * (2 * e - 1), f + r + m * (2 * e - 1)),
+            "Not one node alone",
+        ),
+        (
+            "jacobian_costs",
+            lambda f, r, e, n, m: (f + r + n * (2 * e - f - n), f + r + m * (2 * e - f - n + m)),
+            "the inputs receive nothing",
+        ),
+        (
+            "jacobian_costs",
+            lambda f, r, e, n, m: (f + r + n * (2 * e - f), f + r + m * (2 * e - f - n)),
+            "the outputs hold their seeds",
         ),
         ("matmul_vjp", lambda A, B, adjoint: (adjoint * B, adjoint * A), "Entry by entry"),
         ("matmul_vjp", lambda A, B, adjoint: adjoint.mm(B.T), "Two adjoints"),
@@ -472,18 +588,27 @@ def test_the_product_rule_of_matrices_in_other_styles():
 # Drills
 
 
+def _numbers_in(problem):
+    """Return the numbers that a question names, but for those of its formulas."""
+    text = re.sub(r"f_\d|\(b \+ 1\)", "", problem.question)
+    return [int(number) for number in re.findall(r"-?\d+", text)]
+
+
 @pytest.mark.parametrize("seed", range(30))
 def test_the_drills_have_the_right_answers(seed):
-    numbers = random.Random(seed)
-    a, b, da, db = (numbers.choice((-3, -2, 2, 3, 4)) for _ in range(4))
+    a, b, da, db = _numbers_in(ex02.drill_tangent.problem(seed))
+    assert len({a, b, da, db}) == 4 and a + b != 0
     e = (Dual(a, da) + Dual(b, db)) * (Dual(b, db) + 1)
     assert ex02.drill_tangent.problem(seed).answer == e.tangent
-    x, y = graph.Scalar(a), graph.Scalar(b)
-    weights = {x * y: float(da), x + y: float(db)}
+    *point, u1, u2 = _numbers_in(ex02.drill_adjoint.problem(seed))
+    assert len({*point, u1, u2}) == 4
+    x, y = map(graph.Scalar, point)
+    weights = {x * y: float(u1), x + y: float(u2)}
     adjoint = {step.node: step.total for step in graph.reverse_sweep(weights)}
     assert ex02.drill_adjoint.problem(seed).answer == adjoint[x]
     sweeps = ex02.drill_sweeps.problem(seed)
-    assert str(sweeps.answer) in sweeps.why and str(sweeps.answer) in sweeps.question
+    n, m = _numbers_in(sweeps)
+    assert n != m and sweeps.answer == min(n, m) and str(min(n, m)) in sweeps.why
     assert " 1 inputs" not in sweeps.question and " 1 outputs" not in sweeps.question
 
 
@@ -532,7 +657,7 @@ def test_equality_to_the_last_bit_is_told_so():
 
 
 def test_one_vector_on_both_sides_is_told_so():
-    assert "u equals your v" in _message(ex02.is_dual_pair, _wrong02._same_vector)
+    assert "u equals your v" in _message(ex02.is_dual_pair, _wrong02_pairs._same_vector)
 
 
 @pytest.mark.parametrize("number", [np.float64(2.0), np.float32(2.0), np.int64(2)])

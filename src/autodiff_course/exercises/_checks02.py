@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from .duals02 import (
     CYCLE,
+    FIXED,
     LARGE,
     MATRICES,
     SLIGHTLY_OFF,
     SQUARE,
     STRONG,
+    TURNING,
+    UNIT,
     WIDE,
     Pair,
     balanced_fault,
+    blind,
     frame,
     random_matrix,
     rounded,
@@ -136,6 +140,11 @@ def _pairs():
         _pair(WIDE, with_entry(wide, 2, 1, 0.8), "one entry of Jᵀ is 0.8 instead of 0.7"),
         _pair(WIDE, [[-a for a in row] for row in wide], "pull(u) = -Jᵀu"),
         _pair(SQUARE, balanced_fault(), "two entries of Jᵀ wrong by 1 and -1"),
+        _pair([[0.0] * 3] * 2, wide, "push returns zeros, pull(u) = Jᵀu, J of shape 2 × 3"),
+        _pair(WIDE, [[0.0] * 2] * 3, "pull returns zeros, push(v) = Jv, J of shape 2 × 3"),
+        _pair(UNIT, TURNING, "push(v) = v and pull(u) = u + Au, Aᵀ = -A"),
+        _pair(TURNING, UNIT, "push(v) = v + Av, Aᵀ = -A, and pull(u) = u"),
+        _pair(CYCLE, rounded(transpose(CYCLE)), "a true pair, J a permutation"),
         *_again(LARGE, rounded(transpose(LARGE)), "a true pair, J of shape 7 × 9"),
         *_again(SQUARE, SQUARE, "pull(u) = Ju instead of Jᵀu, J of shape 3 × 3"),
         *_again(CYCLE, CYCLE, "pull(u) = Ju instead of Jᵀu, J a permutation"),
@@ -198,7 +207,9 @@ def _candidates():
         _suspects(SQUARE, 0, 2, "3 × 3"),
         _suspects(SQUARE, 1, 2, "3 × 3"),
         _suspects(CYCLE, 3, 4, "a permutation"),
+        _suspects([[0.6, -0.8], [0.8, 0.6]], 1, 3, "a rotation"),
         *(_suspects(frame(k), 2, 3, f"3 × 3, row {k} like column {k}") for k in range(3)),
+        *(_suspects(blind(v), 1, 3, f"3 × 3, with Jv = Jᵀv for v = {v}") for v in FIXED),
     ]
 
 

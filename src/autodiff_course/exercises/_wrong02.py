@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import math
-import random
 
 from .duals02 import (
     Dual,
     central,
-    close,
-    first_that_differs,
     lift,
     transpose,
 )
 from .ex02 import (
     bracket_costs,
     divide_duals,
-    find_transposed,
-    is_dual_pair,
     jacobian_by_columns,
     jacobian_by_rows,
     jacobian_costs,
@@ -116,6 +111,29 @@ def _descent(f, x):
     return x - f(Dual(x, 1.0)).tangent
 
 
+def _steps(number):
+    def answer(f, x):
+        for _ in range(number):
+            x = newton_step.reference(f, x)
+        return x
+
+    return answer
+
+
+def _with_a_small_seed(size):
+    def answer(f, x):
+        y = f(Dual(x, size))
+        return x - y.value / y.tangent
+
+    return answer
+
+
+for _number in (2, 3, 5, 10, 20, 50, 100):
+    newton_step.add_mistakes("One step only: a loop around it comes later.", _steps(_number))
+for _size in (1e-8, 1e-6, 1e-5, 1e-4, 1e-3):
+    newton_step.add_mistakes("ε is no small step: give x the tangent 1.", _with_a_small_seed(_size))
+
+
 @newton_step.mistake("The tangent line is divided the wrong way round: height ÷ slope is a width.")
 def _upside_down(f, x):
     y = f(Dual(x, 1.0))
@@ -155,55 +173,6 @@ jvp.add_mistakes(
 )
 
 
-# is_dual_pair
-
-
-def _two_numbers(push, pull, v, u):
-    forward = sum(a * b for a, b in zip(u, push(v), strict=True))
-    return forward, sum(a * b for a, b in zip(pull(u), v, strict=True))
-
-
-def _drawn(push, pull, n, m):
-    source = random.Random(1)
-    return _two_numbers(push, pull, *([source.gauss(0.0, 1.0) for _ in range(k)] for k in (n, m)))
-
-
-@is_dual_pair.mistake("With vectors of ones a transposed square matrix passes: take random ones.")
-def _with_ones(push, pull, n, m):
-    return close(*_two_numbers(push, pull, [1.0] * n, [1.0] * m))
-
-
-@is_dual_pair.mistake(
-    "Your u equals your v: then a square J and its transpose give the same number. Draw two."
-)
-def _same_vector(push, pull, n, m):
-    v = [random.gauss(0.0, 1.0) for _ in range(max(n, m))]
-    return close(*_two_numbers(push, pull, v[:n], v[:m]))
-
-
-@is_dual_pair.mistake("Always True: then there is nothing that the test could find.")
-def _always(push, pull, n, m):
-    return True
-
-
-@is_dual_pair.mistake("One entry of J is compared. A fault in another one goes unseen.")
-def _one_entry(push, pull, n, m):
-    return close(*_two_numbers(push, pull, [1.0] + [0.0] * (n - 1), [1.0] + [0.0] * (m - 1)))
-
-
-@is_dual_pair.mistake("Compared by ==: two sums in another order differ in their last digits.")
-def _exactly(push, pull, n, m):
-    return False  # true pairs differ by rounding here, so == never holds
-
-
-is_dual_pair.add_mistakes(
-    "A tolerance too wide: rounding leaves 15 digits, and a fault in the seventh passes yours.",
-    lambda push, pull, n, m: math.isclose(*_drawn(push, pull, n, m), rel_tol=1e-5, abs_tol=1e-8),
-    "The sign counts too: compare the two numbers, not their sizes.",
-    lambda push, pull, n, m: close(*map(abs, _drawn(push, pull, n, m))),
-)
-
-
 jacobian_by_columns.add_mistakes(
     "Each push gives a column, and you have laid the columns down as rows: this is the transpose. "
     "Rows are outputs.",
@@ -233,34 +202,6 @@ jacobian_by_rows.add_mistakes(
 )
 
 
-find_transposed.add_mistakes(
-    "Compared by ==: rounding differs. Right products agree up to rounding.",
-    lambda push, candidates: 0,
-    "That is a right one: its product with v is push(v).",
-    lambda push, candidates: 1 if find_transposed.reference(push, candidates) == 0 else 0,
-)
-
-
-@find_transposed.mistake("The odd one out is not the wrong one when there are two: ask push.")
-def _odd_one_out(push, candidates):
-    return next((i for i, one in enumerate(candidates) if candidates.count(one) == 1), None)
-
-
-@find_transposed.mistake("With a vector of ones a permutation and its transpose look alike.")
-def _by_ones(push, candidates):
-    return first_that_differs(push, candidates, [1.0] * len(candidates[0]))
-
-
-@find_transposed.mistake("One unit vector compares one column: it misses what lies elsewhere.")
-def _by_one_column(push, candidates):
-    return first_that_differs(push, candidates, [1.0] + [0.0] * (len(candidates[0]) - 1))
-
-
-@find_transposed.mistake("The answer is an index, not the matrix itself.")
-def _the_matrix(push, candidates):
-    return candidates[find_transposed.reference(push, candidates)]
-
-
 @bracket_costs.mistake("The two are swapped: from the right, J_2·J_1 comes first.")
 def _left_first(sizes):
     return bracket_costs.reference(sizes)[::-1]
@@ -276,6 +217,12 @@ def _one_too_many(sizes):
 def _for_one_vector(sizes):
     pairs = list(zip(sizes, sizes[1:], strict=False))
     return sum(p * q for p, q in pairs[1:]), sum(p * q for p, q in pairs[:-1])
+
+
+@bracket_costs.mistake("A product meets the whole result so far, not the next matrix alone.")
+def _neighbours_only(sizes):
+    work = sum(map(math.prod, zip(sizes, sizes[1:], sizes[2:], strict=False)))
+    return work, work
 
 
 @bracket_costs.mistake("You carry a vector through, from either end: here no vector is multiplied.")
@@ -344,6 +291,26 @@ def _forward_additions_twice(operations, rules, edges, inputs, outputs):
     forward, _ = _sweeps(operations, edges, inputs, outputs)
     once = operations + rules
     return once + inputs * forward, once + outputs * forward
+
+
+@jacobian_costs.mistake("Not one node alone stores its first number: each one that receives does.")
+def _one_stores(operations, rules, edges, inputs, outputs):
+    once, sweep = operations + rules, edges + edges - 1
+    return once + inputs * sweep, once + outputs * sweep
+
+
+@jacobian_costs.mistake("Forward, the inputs receive nothing: each *operation* stores its first.")
+def _forward_inputs_too(operations, rules, edges, inputs, outputs):
+    _, reverse = _sweeps(operations, edges, inputs, outputs)
+    once = operations + rules
+    return once + inputs * (2 * edges - operations - inputs), once + outputs * reverse
+
+
+@jacobian_costs.mistake("In reverse the outputs hold their seeds: they store no contribution.")
+def _seeds_forgotten(operations, rules, edges, inputs, outputs):
+    forward, _ = _sweeps(operations, edges, inputs, outputs)
+    once = operations + rules
+    return once + inputs * forward, once + outputs * (2 * edges - operations - inputs)
 
 
 @jacobian_costs.mistake("In reverse *each* output stores a seed, 0 or 1: not only one of them.")

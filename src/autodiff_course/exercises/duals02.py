@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from numbers import Real
-from typing import NamedTuple
 
 from .comparing import plain
 
 __all__ = ["Dual", "Pair", "as_lists", "lift"]
 
 
-class Dual(NamedTuple):
+@dataclass(frozen=True)  # no tuple: the two numbers of one output are not two outputs
+class Dual:
     """A number with its tangent, as the notebook completes it; ``+ - * / sin cos``.
 
     Examples
@@ -75,9 +76,9 @@ def lift(x):
     >>> lift(5.0)
     Dual(value=5.0, tangent=0.0)
     """
-    if not isinstance(x, (tuple, Real)):
+    if not isinstance(x, (Dual, Real)):
         raise TypeError(f"expected a Dual or a real number, got {x!r}")
-    return x if isinstance(x, tuple) else Dual(x)
+    return x if isinstance(x, Dual) else Dual(x)
 
 
 def as_lists(function):
@@ -95,7 +96,8 @@ class _OperatorNotWrittenError(TypeError):
     """An operator on dual numbers whose rule the answer is to write."""
 
 
-class Pair(NamedTuple):
+@dataclass(frozen=True)
+class Pair:
     """A dual number before its operators are written."""
 
     value: float
@@ -106,6 +108,11 @@ class Pair(NamedTuple):
 
     __add__ = __radd__ = __sub__ = __rsub__ = _unwritten
     __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _unwritten
+
+    def __iter__(self):
+        raise TypeError("a dual number is not a tuple: take its .value and .tangent")
+
+    __getitem__ = lambda self, place: iter(self)  # noqa: E731
 
 
 def central(f, point, direction, step):
@@ -120,6 +127,9 @@ def central(f, point, direction, step):
 
 SQUARE = [[1.0, 2.0, 0.0], [0.0, 1.0, 0.5], [3.0, 0.0, -1.0]]
 CYCLE = [[0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]
+UNIT = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
+TURNING = [[1.0, 2.0, 0.5], [-2.0, 1.0, -1.0], [-0.5, 1.0, 1.0]]  # u·Tu = u·u for all u
+FIXED = ([1.0, 2.0, 3.0], [0.0, 1.0, 2.0], [3.0, 2.0, 1.0], [1.0, -1.0, 1.0])
 WIDE = [[1.0, 2.0, 0.3], [0.0, 0.1, 0.7]]
 LARGE = [[math.sin(1.0 + 9 * i + j) for j in range(9)] for i in range(7)]
 STRONG = [[1000 * a for a in row] for row in LARGE]
@@ -163,6 +173,12 @@ def frame(k):
     """Return a matrix whose row k is its column k: the unit vector of k cannot tell it apart."""
     i, j = sorted({0, 1, 2} - {k})
     return with_entry([[1.0, 2.0, 3.0], [2.0, 0.5, 4.0], [3.0, 4.0, 0.0]], i, j, 5.0)
+
+
+def blind(v):
+    """Return a matrix whose product with v is that of its transpose: it holds v × x besides."""
+    a, b, c = v
+    return [[1.0, 2.0 - c, 3.0 + b], [2.0 + c, 0.5, 4.0 - a], [3.0 - b, 4.0 + a, 0.0]]
 
 
 def random_matrix(random):
