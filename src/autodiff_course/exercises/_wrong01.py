@@ -372,6 +372,18 @@ def one_more_per_edge(source, order):
     return count[order[-1]]
 
 
+@count_paths.mistake(
+    "Each edge adds 1 to the count of its operand. What it brings is the count of the node that "
+    "sends."
+)
+def one_per_edge(source, order):
+    count = dict.fromkeys([*order, source], 0) | {order[-1]: 1}
+    for node in reversed(order):
+        for operand, _ in node.edges:
+            count[operand] += 1
+    return count[source]
+
+
 @count_paths.mistake("A node used twice by one operation, as in x * x, is reached by two paths.")
 def without_repeats(source, order):
     count = {}
