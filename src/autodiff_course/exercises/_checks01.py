@@ -69,9 +69,22 @@ def _lists_of_paths():
         case([[1.0, 2.0], [1.0, 3.0]]),
         case([[1.0, 2.0]]),
         case([[2.0], [3.0, -1.0], [0.5, 4.0, 1.5]]),
+        case([[3.0], [3.0]]),
+        case([[1.0, 6.0], [2.0, 3.0]]),
         case([]),
         case([[]]),
     ]
+
+
+_LEAVE_THE_LISTS = (
+    "The lists are no longer as they were, and whoever called you may need them. A `for` reads "
+    "them and leaves them alone."
+)
+
+
+@sum_over_paths.method(_LEAVE_THE_LISTS)
+def _paths_are_unchanged(call):
+    return call.unchanged
 
 
 # factored
@@ -88,8 +101,17 @@ def _chains():
         case([[2.0, 5.0]]),
         case([[1.0, -3.0], [0.5], [2.0, 2.0, 3.0]]),
         case([]),
-        case([[0.5, 0.25, 0.125]] * 15, label="15 stages of 3 edges", too_slow=_TOO_MANY),
+        case(
+            [[0.5, 0.25, 0.125] for _ in range(15)],
+            label="15 stages of 3 edges",
+            too_slow=_TOO_MANY,
+        ),
     ]
+
+
+@factored.method(_LEAVE_THE_LISTS)
+def _stages_are_unchanged(call):
+    return call.unchanged
 
 
 # topological_order

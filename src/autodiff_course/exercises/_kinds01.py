@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import replace
 
+from .display import CheckResult
 from .framework import Exercise
 from .graphs01 import (
     Node,
@@ -14,11 +16,61 @@ from .graphs01 import (
     single,
     z_graph,
 )
-from .running import call, limited
+from .running import call, limited, world_kept
 
 
-class AnyOrder(Exercise):
-    """An exercise for which every order with operands first is right."""
+class SharedGraph(Exercise):
+    """An exercise whose answer is called again on a graph that it has seen, in whole and in part.
+
+    A subclass says in `_calls` with which arguments, given the nodes of one graph.
+    """
+
+    def _checked(self, answer, seconds, seed):
+        result = super()._checked(answer, seconds, seed)
+        if not result:
+            return result
+        with world_kept():
+            found = limited(lambda clock: self._again(answer), seconds)
+        return result if found is None else found
+
+    def _again(self, answer):
+        nodes = z_graph()
+        before = [copy(node.edges) for node in nodes]
+        for arguments, label in self._calls(nodes):
+            mine, true = call(answer, copy(arguments)), call(self.reference, arguments)
+            if [node.edges for node in nodes] != before:
+                return CheckResult("other way", _EDGES, input=label, rows=(("Input", label),))
+            if not self.agree(mine, true):
+                rows = (("Input", f"{label}, in the second call or a later one"),)
+                return CheckResult("wrong", _MARKS, input=label, rows=rows)
+        return None
+
+
+_EDGES = (
+    "`node.edges` is no longer as it was, and the graph is needed after this. Read the edges with "
+    "`for`, and take none away."
+)
+_MARKS = (
+    "The first call is right, a second one on the same graph is not: it finds what the first has "
+    "left, such as marks or sums on the nodes. Keep these in a set or dict that the function makes "
+    "new in each call."
+)
+
+
+class ReverseSweep(SharedGraph):
+    """An exercise that gets an order."""
+
+    def _calls(self, nodes):
+        whole, part = "the order x, y, w, z of z = y + y * y, y = x * x", "the order x, y of it"
+        return [(([*nodes],), whole)] * 2 + [((nodes[:2],), part)]
+
+
+class AnyOrder(SharedGraph):
+    """An exercise that gets an output, and for which every order with operands first is right."""
+
+    def _calls(self, nodes):
+        whole, part = "z = y + y * y, y = x * x", "its node y"
+        return [((nodes[-1],), whole)] * 2 + [((nodes[1],), part)]
 
     def agree(self, one, other):
         lists = [getattr(outcome, "value", None) for outcome in (one, other)]
@@ -60,7 +112,7 @@ def _remembers(answer):
 
 
 class FindFault(Exercise):
-    """An exercise that knows on which graphs one of the sweeps is right by luck."""
+    """An exercise with four words as answers; on some graphs one of its sweeps is right by luck."""
 
     def _checked(self, answer, seconds, seed):
         result = super()._checked(answer, seconds, seed)
@@ -69,8 +121,23 @@ class FindFault(Exercise):
             on_b = limited(lambda clock: call(answer, (overwrites,)), seconds)
             if getattr(on_b, "value", "right") != "right":
                 return replace(result, message=BY_LUCK, mistake=BY_LUCK)
+        # A right one too: the words were compared without regard to capitals and blanks.
+        said = limited(lambda clock: self._said(answer), seconds) if result else [result.yours]
+        others = [word for word in said if isinstance(word, str) and word not in _WORDS]
+        if others:
+            rows = () if result else result.rows  # without what a right answer may try next
+            text = f"{others[0]!r} is none of the {_FOUR}"
+            return replace(result, status="wrong", message=text, rows=rows)
         return result
 
+    def _said(self, answer):
+        with world_kept():
+            outcomes = [call(answer, one.arguments) for one in self.inputs()]
+        return [getattr(outcome, "value", None) for outcome in outcomes]
+
+
+_WORDS = ("no seed", "overwrites", "wrong order", "right")
+_FOUR = f"four answers, which are {', '.join(map(repr, _WORDS))}, letter by letter."
 
 BY_LUCK = (
     "Your test lets a sweep that hurries pass. On e = (a + b)(b + 1) it is right by luck: b, the "

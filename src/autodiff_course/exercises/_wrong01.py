@@ -53,6 +53,8 @@ quotient.add_mistakes(
     lambda x, y: (x / y, 1 / y, -1 / y**2),
     "The value itself comes first, then the two local derivatives.",
     lambda x, y: (1 / y, -x / y**2),
+    "Python reads -x / y * y as (-x / y) * y. Put brackets around the divisor: -x / (y * y).",
+    lambda x, y: (x / y, 1 / y, -x / y * y),
     "The square is for y alone: -x / y**2, not -(x / y)**2.",
     lambda x, y: (x / y, 1 / y, -((x / y) ** 2)),
 )
@@ -112,7 +114,22 @@ sum_over_paths.add_mistakes(
     lambda paths: 0.0,
     "Only the last edge of each path counts. Does the product get `=` where it needs `*=`?",
     lambda paths: sum(path[-1] if path else 1.0 for path in paths),
+    "A sum starts with 0. It is the product along a path that starts with 1.",
+    lambda paths: 1.0 + sum(map(math.prod, paths)),
+    "The path without edges is lost: it contributes 1, the product that nothing was multiplied to.",
+    lambda paths: sum(math.prod(path) for path in paths if path),
+    "Two paths with the same numbers are two paths: a set or a dict keeps one of them.",
+    lambda paths: sum(map(math.prod, set(map(tuple, paths)))),
+    "Two paths with the same product are two paths: a set or a dict keeps one of them.",
+    lambda paths: sum({math.prod(path) for path in paths}),
 )
+
+
+@sum_over_paths.mistake(
+    "A path adds its product at each of its edges. Add it once, when the inner loop has ended."
+)
+def added_inside(paths):
+    return sum(math.prod(path[: i + 1]) for path in paths for i in range(len(path)))
 
 
 factored.add_mistakes(
@@ -142,7 +159,15 @@ def preorder(output):
     return order
 
 
+_REVERSE = (
+    "`order.reverse()` turns the list itself round, and returns None. `reversed(order)` and "
+    "`order[::-1]` leave the list alone and give you what you asked for."
+)
+
+
 topological_order.add_mistakes(
+    "`order.reverse()` and `order.append()` change the list itself, and return None.",
+    lambda output: [].reverse(),
     "The order is turned round: the output comes last.",
     lambda output: topological_order.reference(output)[::-1],
     "To turn round the order in which a walk from the output *meets* the nodes is not enough. "
@@ -180,12 +205,16 @@ reverse_sweep.add_mistakes(
     "Only the output has sent something on. Either the loop begins at the wrong end of `order`, or "
     "it returns too soon.",
     walks_forward,
-    "Nobody has sent anything: the loop leaves out the output, which is the last node of `order`.",
+    "Nothing has arrived at any operand. Does the loop reach the output, the last node of `order`, "
+    "and does `+=` stand at the *operand*?",
     lambda order: dict.fromkeys(order, 0.0) | {order[-1]: 1.0},
 )
 
 
-@reverse_sweep.mistake("The 1 belongs to the output, the last node of `order`, not to the first.")
+@reverse_sweep.mistake(
+    "The 1 belongs to the output, not to an input. The output is the last node of `order`; after "
+    "`order.reverse()`, the first."
+)
 def seed_at_the_first(order):
     adjoint = dict.fromkeys(order, 0.0) | {order[0]: 1.0}
     for node in reversed(order):
@@ -201,7 +230,23 @@ reverse_sweep.add_mistakes(
     lambda order: add_along(order, lambda adjoint, slope: slope),
     "Adjoint and local derivative are added. Multiply them.",
     lambda order: add_along(order, lambda adjoint, slope: adjoint + slope),
+    _REVERSE,
+    lambda order: [node for node in order.reverse()],
+    "Everything is too large by one factor, the value of the output. Its adjoint starts with 1: "
+    "how it moves with itself.",
+    lambda order: {n: a * order[-1].value for n, a in reverse_sweep.reference(order).items()},
 )
+
+
+@reverse_sweep.mistake(
+    "These are tangents: they start with 1 at an input and go forward. Adjoints start with 1 at "
+    "the output, and go back."
+)
+def tangents(order):
+    tangent = dict.fromkeys(order, 0.0) | {order[0]: 1.0}
+    for node in order[1:]:
+        tangent[node] = sum((tangent[operand] * slope for operand, slope in node.edges), start=0.0)
+    return tangent
 
 
 @reverse_sweep.mistake("An operation that uses a number twice, as x * x, has two edges to it.")
@@ -314,6 +359,29 @@ count_paths.add_mistakes(
     "That is the number of edges out of the source. Follow them to the output.",
     lambda source, order: sum(operand == source for node in order for operand, _ in node.edges),
 )
+
+
+@count_paths.mistake(
+    "A path does not become two by going over an edge: pass the count on, and add nothing to it."
+)
+def one_more_per_edge(source, order):
+    count = {}
+    for node in order:
+        longer = sum(count[operand] + 1 for operand, _ in node.edges)
+        count[node] = 1 if node == source else longer
+    return count[order[-1]]
+
+
+@count_paths.mistake(
+    "Each edge adds 1 to the count of its operand. What it brings is the count of the node that "
+    "sends."
+)
+def one_per_edge(source, order):
+    count = dict.fromkeys([*order, source], 0) | {order[-1]: 1}
+    for node in reversed(order):
+        for operand, _ in node.edges:
+            count[operand] += 1
+    return count[source]
 
 
 @count_paths.mistake("A node used twice by one operation, as in x * x, is reached by two paths.")

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import math
 
-from ._kinds01 import AnyOrder, FindFault
+from ._kinds01 import AnyOrder, FindFault, ReverseSweep
+from .comparing import Tolerance
 from .drills import Problem, drill
 from .framework import exercise
 from .graphs01 import (
@@ -44,6 +45,7 @@ faulty_sweeps = {"A": hurries, "B": overwrites, "C": forgets_the_seed, "D": walk
 
 
 _NEAR = "Near, but not exact: is that a difference quotient? A rule has a formula."
+_EXACT = Tolerance(1e-13, 1e-14)  # a formula rounds a few times; the best difference is worse
 
 
 @exercise(
@@ -51,6 +53,7 @@ _NEAR = "Near, but not exact: is that a difference quotient? A rule has a formul
     insight="A rule knows one operation and nothing else.",
     uses="import math",
     near=_NEAR,
+    tolerance=_EXACT,
 )
 def sine(x):
     """Return sin(x) and its local derivative, as a pair of floats.
@@ -73,6 +76,7 @@ sine.add_hints(
     minutes=4,
     insight="One number per operand: the rule of an operation with two operands.",
     near=_NEAR,
+    tolerance=_EXACT,
 )
 def quotient(x, y):
     """Return x / y and its two local derivatives, as three floats: the value, by x, by y.
@@ -91,7 +95,12 @@ quotient.add_hints(
 )
 
 
-@exercise(minutes=4, insight="The exponent is a constant here, so it needs no edge.", near=_NEAR)
+@exercise(
+    minutes=4,
+    insight="The exponent is a constant here, so it needs no edge.",
+    near=_NEAR,
+    tolerance=_EXACT,
+)
 def power(x, n):
     """Return x to the power n and its local derivative by x, as two floats; n is a real constant.
 
@@ -256,6 +265,7 @@ topological_order.add_hints(
 
 
 @exercise(
+    kind=ReverseSweep,
     minutes=10,
     insight="No edge took more than one multiplication, however many inputs and paths there are.",
     next_try="Count the visits to edges yourself, for the tower of 60 layers.",
