@@ -126,7 +126,8 @@ def test_checkpoints_may_use_backward_and_grad():
     assert ex03.gradient_with_checkpoints.check(answer)
 
 
-def test_checkpoints_may_use_a_vjp():
+@pytest.mark.parametrize("detached", [True, False])
+def test_checkpoints_may_use_a_vjp_whose_adjoint_carries_no_graph(detached):
     def answer(layer, x, length, segment, adjoint):
         starts, y = [], x.detach()
         with torch.no_grad():
@@ -144,11 +145,15 @@ def test_checkpoints_may_use_a_vjp():
 
         while starts:
             _, pull = torch.func.vjp(run, starts.pop())
-            adjoint = pull(adjoint)[0].detach()  # it could be differentiated again
+            adjoint = pull(adjoint)[0]  # it could be differentiated in the layer's weight
+            adjoint = adjoint.detach() if detached else adjoint
             del _, pull
         return adjoint
 
-    assert ex03.gradient_with_checkpoints.check(answer)
+    if detached:
+        assert ex03.gradient_with_checkpoints.check(answer)
+    else:
+        assert "still carry a graph" in _message(ex03.gradient_with_checkpoints, answer)
 
 
 def test_the_checkpoint_of_pytorch_is_not_the_exercise():
@@ -354,5 +359,48 @@ def test_an_update_behind_the_version_counter_is_told_apart():
     assert "version counter" in _message(ex03.descend_in_place, answer)
 
 
+def test_steps_on_a_private_copy_are_not_blamed_on_data():
+    def answer(f, x, rate, steps):
+        copy = x.detach().clone().requires_grad_()
+        values = ex03.descend_in_place.reference(f, copy, rate, steps)
+        with torch.no_grad():
+            x.copy_(copy)
+        x.grad = None
+        return values
+
+    message = _message(ex03.descend_in_place, answer)
+    assert "fewer changes than there are steps" in message and "hid" not in message
+
+
+def test_two_wrong_letters_are_both_named():
+    message = _message(ex03.four_gradients, (9.0, 12.0, 6.0, 27.0))
+    assert "a: one factor" in message and "d: k is only a number" in message
+
+
 def test_only_one_of_three_factors_is_detached():
     assert "Two are left" in _message(ex03.four_gradients, (9.0, 12.0, 6.0, 9.0))
+
+
+def test_the_value_is_not_the_gradient_of_the_frozen_norm():
+    def answer(w, data):
+        return ((w / w.norm()) @ data).sum()
+
+    assert "That is the value" in _message(ex03.gradient_with_frozen_norm, answer)
+
+
+def test_inputs_that_are_kept_count():
+    def answer(f, *inputs):
+        sizes, own = {}, {x.untyped_storage().data_ptr() for x in inputs}
+
+        def put_away(tensor):
+            storage = tensor.untyped_storage()
+            if storage.data_ptr() not in own:
+                sizes[storage.data_ptr()] = storage.nbytes()
+            return tensor.detach()
+
+        with saved_tensors_hooks(put_away, lambda tensor: tensor):
+            result = f(*inputs)
+        del result
+        return sum(sizes.values())
+
+    assert "inputs count too" in _message(ex03.saved_bytes, answer)

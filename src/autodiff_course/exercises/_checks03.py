@@ -85,7 +85,8 @@ def _by_hand(call):
 
 @gradient_with_checkpoints.method(
     "The gradient is right, but more is held than the starts and one segment. Is everything that "
-    "is only run ahead under `torch.no_grad()`, and each segment let go before the next runs?"
+    "is only run ahead under `torch.no_grad()`, and each segment let go before the next runs? (The "
+    "layer has a weight of its own: does your adjoint still carry a graph? `detach()` it.)"
 )
 def _holds_little(call):
     layer, _, length, segment, _ = call.arguments
@@ -137,7 +138,8 @@ def _halves_to_the_end(call):
 
 @gradient_by_halving.method(
     "The gradient is right, but too much is held. Is everything that is run ahead under "
-    "`torch.no_grad()`, and the middle let go before the first part?"
+    "`torch.no_grad()`, and the middle let go before the first part? (The layer has a weight of "
+    "its own: does your adjoint still carry a graph? `detach()` it.)"
 )
 def _holds_a_logarithm(call):
     layer, _, length, _ = call.arguments
@@ -206,8 +208,9 @@ def _still_a_leaf(call):
 
 
 @descend_in_place.method(
-    "The values are right, but `.data` hid the steps from the version counter of x, which guards "
-    "saved tensors. Take them on x itself, under `torch.no_grad()`."
+    "The values are right, but the version counter of x, which guards saved tensors, has seen "
+    "fewer changes than there are steps: take each step on x itself, under `torch.no_grad()` and "
+    "without `.data`."
 )
 def _counted(call):
     return call.arguments[1]._version - call.given[1]._version >= call.given[3]

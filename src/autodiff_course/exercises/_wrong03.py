@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import torch
@@ -20,6 +21,8 @@ from .ex03 import (
 )
 
 saved_bytes.add_mistakes(
+    "The inputs count too, where they are kept.",
+    chains03.without_inputs,
     "x * x keeps x twice, but in one storage: count each storage once.",
     over_saved(lambda tensor: tensor.untyped_storage().nbytes()),
     "Two slices of one storage have two addresses: take the address of the storage.",
@@ -91,6 +94,14 @@ best_segment.add_mistakes(
     "You say that none fits. For 6 layers and a budget of 4, s = 3 does: 2 + 3 − 1 = 4. (Or is "
     "a `return` missing?)",
     lambda length, budget: None,
+    "A segment of one layer fits too, where the budget is large: begin with s = 1.",
+    lambda length, budget: max((s for s in _fitting(length, budget) if s > 1), default=None),
+    "All layers may be one segment, s = length. (`range` ends before its second number.)",
+    lambda length, budget: max((s for s in _fitting(length, budget) if s < length), default=None),
+    "`//` rounds down, and does not ask whether s divides the length: ask that first.",
+    lambda length, budget: max(
+        (s for s in range(1, length + 1) if length // s + s - 1 <= budget), default=None
+    ),
     "A segment must divide the length.",
     lambda length, budget: max(
         (s for s in range(1, length + 1) if math.ceil(length / s) + s - 1 <= budget),
@@ -115,26 +126,32 @@ gradient_by_halving.add_mistakes(
 )
 
 
-four_gradients.add_mistakes(
-    "a: the detached factor brings its value, no derivative.",
-    lambda: (27.0, 12.0, 6.0, 9.0),
-    "a: one factor of three is detached. Two are left, and each of them sends.",
-    lambda: (9.0, 12.0, 6.0, 9.0),
-    "a: the detached factor is cut off, but its value 3 remains.",
-    lambda: (6.0, 12.0, 6.0, 9.0),
-    "d: k is only a number there. What is the slope of k·x?",
-    lambda: (18.0, 12.0, 6.0, 27.0),
-    "d: the product k·x is recorded, though k was not.",
-    lambda: (18.0, 12.0, 6.0, 0.0),
-    "b: two sweeps, and gradients accumulate.",
-    lambda: (18.0, 6.0, 6.0, 9.0),
-    "c: only one of the two terms has a graph.",
-    lambda: (18.0, 12.0, 12.0, 9.0),
-    "c: `detach` made a second tensor; y itself keeps its graph.",
-    lambda: (18.0, 12.0, 0.0, 9.0),
-    "d: the square was not recorded. k is the number 9.",
-    lambda: (18.0, 12.0, 6.0, 18.0),
+# What is said of each number, for a, b, c and d; of the right one, nothing.
+_SAID = (
+    {
+        18.0: "",
+        27.0: "a: the detached factor brings its value, no derivative.",
+        9.0: "a: one factor of three is detached. Two are left, and each of them sends.",
+        6.0: "a: the detached factor is cut off, but its value 3 remains.",
+    },
+    {12.0: "", 6.0: "b: two sweeps, and gradients accumulate."},
+    {
+        6.0: "",
+        12.0: "c: only one of the two terms has a graph.",
+        0.0: "c: `detach` made a second tensor; y itself keeps its graph.",
+    },
+    {
+        9.0: "",
+        27.0: "d: k is only a number there. What is the slope of k·x?",
+        0.0: "d: the product k·x is recorded, though k was not.",
+        18.0: "d: the square was not recorded. k is the number 9.",
+    },
 )
+
+for _numbers in itertools.product(*_SAID):
+    _texts = [text for said, number in zip(_SAID, _numbers, strict=True) if (text := said[number])]
+    if _texts:
+        four_gradients.add_mistakes(" ".join(_texts), lambda numbers=_numbers: numbers)
 
 
 @gradient_with_frozen_norm.mistake("The norm is differentiated too: detach it.")
@@ -146,6 +163,10 @@ def _norm_too(w, data):
 gradient_with_frozen_norm.add_mistakes(
     "The norm is lost: it is fixed, and it still divides.",
     lambda w, data: data.sum(1),
+    "That is the value. What is asked is its gradient in w.",
+    lambda w, data: ((w / w.norm()) @ data).sum(),
+    "The wrong factor is detached: w wants a gradient, and its norm is held fixed.",
+    lambda w, data: -w * (w @ data.sum(1)) / w.norm() ** 3,
     "That divides by the square of the norm.",
     lambda w, data: data.sum(1) / (w @ w),
 )

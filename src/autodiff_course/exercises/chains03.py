@@ -25,6 +25,7 @@ __all__ = [
     "second_part_only",
     "values",
     "wanting",
+    "without_inputs",
 ]
 
 
@@ -54,6 +55,19 @@ def over_saved(measure, key=lambda tensor: object()):
         return sum(found.values())
 
     return count
+
+
+def without_inputs(f, *inputs):
+    """Count the bytes of the storages that are kept, but for those of the inputs."""
+    own = {x.untyped_storage().data_ptr() for x in inputs}
+
+    def address(tensor):
+        return tensor.untyped_storage().data_ptr()
+
+    def measure(tensor):
+        return 0 if address(tensor) in own else tensor.untyped_storage().nbytes()
+
+    return over_saved(measure, key=address)(f, *inputs)
 
 
 def hundred_sines(x):

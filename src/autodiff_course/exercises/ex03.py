@@ -332,7 +332,7 @@ def drill_checkpoint_cost(random):
     length = segment * parts
     return Problem(
         f"{length} layers in segments of {segment}: how many tensors are held at most, and how "
-        "many layers run? Answer (tensors, runs).",
+        "many layers run? Answer with both in one pair of brackets: (tensors, runs).",
         answer=(parts + segment - 1, 2 * length - segment),
         why=f"{parts} starts and {segment} in the segment at work, one of which is its start; "
         f"each layer runs twice, but for the last {segment}.",
