@@ -34,13 +34,14 @@ __all__ = [
     seconds=20.0,
     uses="import torch",
     insight="The sizes of the errors are gone from it: only their signs are left.",
-    next_try="Is it still right where an entry of XY - I is exactly 0?",
+    next_try="Which other slopes could stand for 0 at a kink, with E nowhere below its tangent?",
 )
 def subgradient(x, y):
-    """Return the gradient in Y of the sum of ``|XY - I|``, where no entry of XY - I is 0.
+    """Return the gradient in Y of the sum of ``|XY - I|``.
 
-    x and y are square tensors of one size and dtype, float32 or float64. Answer in their dtype.
-    Write the formula; leave autograd out of it.
+    Where an entry of XY - I is exactly 0, take 0 for the slope of its absolute value. x and y are
+    square tensors of one size and dtype, float32 or float64. Answer in their dtype. Write the
+    formula; leave autograd out of it.
 
     Examples
     --------
@@ -69,8 +70,8 @@ def adaptive_descent(f, gradient, y, grow, shrink, moves):
     """Make `moves` steps ``y - step * gradient(y)`` and return (y, values, steps).
 
     The first step is 0.01. After each move the step is multiplied by `grow` if f fell, and by
-    `shrink` if it did not. `values` are the values of f as Python numbers, from the start to the
-    end, so one more than `steps`. Leave the caller's y as it is.
+    `shrink` if it did not. `values` are the values of f from the start to the end, so one more
+    than `steps`; both hold Python numbers. Leave the caller's y as it is.
 
     Examples
     --------
@@ -108,7 +109,7 @@ def polyak_step(value, gradient, best):
     """Return the step α for which the first-order prediction of f meets `best`.
 
     Along ``y - α * gradient`` the first-order prediction is ``value - α * |gradient|²``. `value`
-    and `best` are numbers, `gradient` is a tensor that is not zero. Where `value` is below `best`,
+    and `best` are numbers, `gradient` is a matrix that is not zero. Where `value` is below `best`,
     the step is negative. Return a Python float.
 
     Examples
@@ -233,6 +234,7 @@ def newton_schulz(x, goal):
 
     Start from Xᵀ divided by the product of its largest column sum and its largest row sum of
     absolute values. Stop when the sum of ``|XY - I|`` is below `goal`, or after 100 iterations.
+    Stay in the dtype of x.
 
     Examples
     --------
