@@ -349,7 +349,8 @@ def test_the_answers_of_the_drills_come_out_of_a_count(seed):
     first, shrink, length = numbers(reach.question)[:3]
     assert math.isclose(sum(first * shrink**k * length for k in range(1000)), reach.answer)
     rate = ex05.drill_rate.problem(seed)
-    small, large, step = numbers(rate.question)[:3]
+    small, large, over, under = numbers(rate.question)[:4]
+    step = over / under
     errors = [abs((1 - 2 * step * s * s) ** 50) ** (1 / 50) for s in (small, large)]
     assert math.isclose(max(errors), rate.answer, abs_tol=1e-4)
     schulz = ex05.drill_schulz.problem(seed)
@@ -357,4 +358,4 @@ def test_the_answers_of_the_drills_come_out_of_a_count(seed):
     y = 1 - residual
     for _ in range(int(steps)):
         y = y * (2 - y)
-    assert math.isclose(1 - y, schulz.answer, rel_tol=1e-4, abs_tol=1e-15)
+    assert math.isclose(1 - y, schulz.answer, rel_tol=5e-3, abs_tol=1e-15)
