@@ -37,6 +37,41 @@ def test_signs_in_float32_are_told_of_the_dtype():
     assert "dtype=x.dtype" in _message(ex05.subgradient, answer)
 
 
+def test_an_error_of_exactly_zero_is_not_divided_by():
+    def answer(x, y):
+        r = x @ y - torch.eye(len(x), dtype=x.dtype)
+        return x.T @ (r / r.abs())
+
+    assert "0 / 0" in _message(ex05.subgradient, answer)
+
+
+@pytest.mark.parametrize(
+    ("one", "answer", "said"),
+    [
+        (
+            ex05.subgradient,
+            lambda x, y: ex05.subgradient.reference(x.double(), y.double()),
+            "dtype",
+        ),
+        (ex05.polyak_step, lambda v, g, best: (v - best) / g.square().sum(), "`.item()`"),
+        (ex05.best_fixed_step, lambda x: torch.tensor(ex05.best_fixed_step.reference(x)), "float"),
+        (
+            ex05.predicted_iterations,
+            lambda k, s: np.ceil(np.log(s) / np.log((k**2 - 1) / (k**2 + 1))),
+            "int",
+        ),
+        (
+            ex05.newton_schulz,
+            lambda x, goal: (lambda y, n: (y.double(), n))(*ex05.newton_schulz.reference(x, goal)),
+            "dtype",
+        ),
+    ],
+)
+def test_right_numbers_of_another_type_are_not_used_below(one, answer, said):
+    result = one.check(answer)
+    assert result.status == "other way" and said in result.message
+
+
 def test_the_gradient_agrees_with_central_differences():
     x, y = (torch.rand(3, 3, dtype=torch.float64) for _ in range(2))
 
@@ -70,6 +105,14 @@ def test_the_loop_may_be_written_with_a_counter_and_an_earlier_value():
     assert ex05.adaptive_descent.check(answer)
 
 
+def test_values_that_are_tensors_are_told_to_be_taken_out():
+    def answer(f, gradient, *rest):
+        y, values, steps = ex05.adaptive_descent.reference(f, gradient, *rest)
+        return y, [torch.tensor(value, dtype=torch.float64) for value in values], steps
+
+    assert "`.item()`" in _message(ex05.adaptive_descent, answer)
+
+
 def test_moving_the_callers_start_in_place_is_noticed():
     def answer(f, gradient, y, grow, shrink, moves):
         result = ex05.adaptive_descent.reference(f, gradient, y, grow, shrink, moves)
@@ -87,6 +130,8 @@ def test_moving_the_callers_start_in_place_is_noticed():
     [
         lambda g: (g.flatten() @ g.flatten()).item(),
         lambda g: g.norm().item() ** 2,
+        lambda g: torch.trace(g.T @ g).item(),
+        lambda g: sum(g[i, j].item() ** 2 for i, j in np.ndindex(*g.shape)),
         lambda g: sum(entry**2 for entry in g.flatten().tolist()),
     ],
 )
@@ -112,6 +157,18 @@ def test_a_loop_with_a_counter_is_a_right_stop_rule():
         return waited >= patience
 
     assert ex05.should_stop.check(answer)
+
+
+def test_a_drought_that_is_over_is_no_reason_to_stop():
+    def answer(values, patience):
+        lowest, waited = float("inf"), 0
+        for value in values:
+            lowest, waited = (value, 0) if value < lowest else (lowest, waited + 1)
+            if waited >= patience:
+                return True
+        return False
+
+    assert "drought is over" in _message(ex05.should_stop, answer)
 
 
 # 5. best_fixed_step and 6. predicted_iterations
@@ -292,7 +349,8 @@ def test_the_answers_of_the_drills_come_out_of_a_count(seed):
     first, shrink, length = numbers(reach.question)[:3]
     assert math.isclose(sum(first * shrink**k * length for k in range(1000)), reach.answer)
     rate = ex05.drill_rate.problem(seed)
-    small, large, step = numbers(rate.question)[:3]
+    small, large, over, under = numbers(rate.question)[:4]
+    step = over / under
     errors = [abs((1 - 2 * step * s * s) ** 50) ** (1 / 50) for s in (small, large)]
     assert math.isclose(max(errors), rate.answer, abs_tol=1e-4)
     schulz = ex05.drill_schulz.problem(seed)
@@ -300,4 +358,4 @@ def test_the_answers_of_the_drills_come_out_of_a_count(seed):
     y = 1 - residual
     for _ in range(int(steps)):
         y = y * (2 - y)
-    assert math.isclose(1 - y, schulz.answer, rel_tol=1e-4, abs_tol=1e-15)
+    assert math.isclose(1 - y, schulz.answer, rel_tol=5e-3, abs_tol=1e-15)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from numbers import Integral, Real
+
 import torch
 
 from autodiff_course.descent import descend
@@ -33,7 +35,13 @@ def _square_pairs():
         case(torch.tensor([[2.0]]), torch.tensor([[3.0]])),
         case(_random(4, 4, 0), _random(4, 4, 1), label="two random 4 × 4 matrices"),
         case(_random(3, 3, 5), _random(3, 3, 6), label="two random 3 × 3 matrices"),
+        case(torch.tensor([[1.0, 0.0], [0.0, 2.0]]), torch.tensor([[1.0, 1.0], [0.0, 0.5]])),
     ]
+
+
+@subgradient.method("The numbers are right, but in another dtype: answer in that of x.")
+def _dtype_of_x(call):
+    return call.value.dtype == call.given[0].dtype
 
 
 @subgradient.method("That is right, by autograd. Write the formula; autograd is then its check.")
@@ -99,14 +107,32 @@ def _leaves_y(call):
     return call.unchanged
 
 
+@adaptive_descent.method(
+    "The numbers are right, but the task asks for Python numbers: take each out with `.item()`."
+)
+def _python_numbers(call):
+    return all(isinstance(one, Real) for part in call.value[1:] for one in part)
+
+
+_A_FLOAT = "The number is right, but the task asks for a Python float: take it out with `.item()`."
+
+
+def _is_real(call):
+    return isinstance(call.value, Real)
+
+
+polyak_step.method(_A_FLOAT)(_is_real)
+best_fixed_step.method(_A_FLOAT)(_is_real)
+
+
 @polyak_step.cases
 def _polyak():
     return [
         case(10.0, torch.tensor([[3.0, 0.0], [0.0, 4.0]]), 5.0),
         case(6.0, _random(3, 3, 0), 0.0),
         case(2.5, _random(5, 1, 1), -1.5),
-        case(1.0, torch.tensor([2.0]), 1.0),
-        case(1.0, torch.tensor([2.0]), 3.0),
+        case(1.0, torch.tensor([[2.0]]), 1.0),
+        case(1.0, torch.tensor([[2.0]]), 3.0),
     ]
 
 
@@ -121,6 +147,7 @@ def _runs():
         case([2.0, 1.0, 4.0, 3.0, 2.0, 1.5], 3),
         case([3.0, 3.0], 1),
         case([4.0, 5.0], 2),
+        case([5.0, 6.0, 6.0, 4.0], 2),
         case([4.0], 1),
     ]
 
@@ -140,6 +167,16 @@ def _predictions():
     return [case(2.0, 0.1), case(12.0, 1e-3), case(3.0, 0.5), case(100.0, 1e-6), case(1.5, 1e-4)]
 
 
+@predicted_iterations.method("The count is right, but the task asks for an int: put `int` around.")
+def _is_whole(call):
+    return isinstance(call.value, Integral)
+
+
+@newton_schulz.method("The numbers are right, but in another dtype: stay in that of x.")
+def _stays_in_dtype(call):
+    return call.value[0].dtype == call.given[0].dtype
+
+
 @newton_schulz.cases
 def _to_invert():
     return [
@@ -147,6 +184,7 @@ def _to_invert():
         case(torch.tensor([[4.0]], dtype=torch.float64), 1e-3),
         case(torch.tensor([[1.0, 2.0], [0.0, 1.0]], dtype=torch.float64), 1e-6),
         case(torch.diag(torch.tensor([2.0, 1, 1, 1, 1, 1], dtype=torch.float64)), 3e-4),
+        case(torch.diag(torch.tensor([2.0, 1, 1, 1, 1, 1], dtype=torch.float64)), 1.5e-4),
         case(_random(4, 4, 3), 1e-3, label="a random 4 × 4 matrix"),
         case(_random(6, 6, 4), 1e-8, label="a random 6 × 6 matrix"),
         case(

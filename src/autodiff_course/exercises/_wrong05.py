@@ -58,6 +58,16 @@ subgradient.add_mistakes(
     lambda x, y: -x.T @ _signs(x, y),
     "Those are the signs alone. How does a change of Y change XY?",
     lambda x, y: _signs(x, y),
+    "Those are the sizes of the errors. The slope of |r| is the sign of r.",
+    lambda x, y: x.T @ _residual(x, y).abs(),
+    "That is E itself, one number. Its gradient is a matrix as large as Y.",
+    lambda x, y: _residual(x, y).abs().sum(),
+    "R / |R| is 0 / 0 where an error is exactly 0: take 0 there.",
+    lambda x, y: x.T @ (_residual(x, y) / _residual(x, y).abs()),
+    "Where an error is exactly 0, take 0, neither 1 nor −1.",
+    lambda x, y: x.T @ (1 - 2 * (_residual(x, y) <= 0).to(x.dtype)),
+    "Where an error is exactly 0, take 0, neither 1 nor −1.",
+    lambda x, y: x.T @ (1 - 2 * (_residual(x, y) < 0).to(x.dtype)),
 )
 
 
@@ -91,6 +101,18 @@ adaptive_descent.add_mistakes(
     "One value is missing: there are moves + 1 of them, the start and the end included.",
     _adaptive(lambda v: v[-1] < v[-2], last=False),
 )
+
+
+@adaptive_descent.mistake("The order is (y, values, steps); yours has the last two swapped.")
+def _swapped(f, gradient, y, grow, shrink, moves):
+    y, values, steps = adaptive_descent.reference(f, gradient, y, grow, shrink, moves)
+    return y, steps, values
+
+
+@adaptive_descent.mistake("The value at the start is missing: there are moves + 1 of them.")
+def _without_start(f, gradient, y, grow, shrink, moves):
+    y, values, steps = adaptive_descent.reference(f, gradient, y, grow, shrink, moves)
+    return y, values[1:], steps
 
 
 @adaptive_descent.mistake("1.2 and 0.5 are written into it: use `grow` and `shrink`.")
@@ -146,6 +168,15 @@ def _inverted(values, patience):
     return not should_stop.reference(values, patience)
 
 
+def _once(values, patience):
+    return any(should_stop.reference(values[:k], patience) for k in range(len(values) + 1))
+
+
+def _all_rise(values, patience):
+    pairs = list(zip(values, values[1:], strict=False))[-patience:]
+    return len(values) > patience and all(new >= old for old, new in pairs)
+
+
 should_stop.add_mistakes(
     "It stops at the first rise. The adaptive step makes rises on purpose: look further back.",
     lambda v, patience: len(v) > 1 and v[-1] >= v[-2],
@@ -159,6 +190,10 @@ should_stop.add_mistakes(
     lambda v, patience: len(v) - 1 - v.index(min(v)) >= patience or len(v) <= patience,
     "It answers the other way round: True should mean stop.",
     _inverted,
+    "That drought is over: only the last `patience` values count.",
+    _once,
+    "It asks for `patience` rises in a row. A value may fall and still be above the lowest.",
+    _all_rise,
 )
 
 
@@ -214,6 +249,9 @@ predicted_iterations.add_mistakes(
     _count,
     "Twice too many: `shrinkage` belongs to the error, not to its square.",
     lambda k, s: math.ceil(2 * _count(k, s)),
+    "A count is positive: `shrinkage` and the rate are both below 1, so both logarithms are "
+    "negative. Turn neither of them round.",
+    lambda k, s: math.ceil(-_count(k, s)),
     "κ²/2 · ln(1/s) is what the count tends to for a large κ. For a small one it is too many.",
     lambda k, s: math.ceil(k**2 / 2 * math.log(1 / s)),
 )
@@ -280,6 +318,8 @@ newton_schulz.add_mistakes(
     _schulz(far=lambda r: r.sum().abs()),
     "The test adds up squares. It is the sum of absolute values.",
     _schulz(far=lambda r: r.square().sum()),
+    "The test takes the largest entry of XY − I. It is the sum of absolute values.",
+    _schulz(far=lambda r: r.abs().max()),
     "The test takes the length of XY − I. It is the sum of absolute values.",
     _schulz(far=lambda r: r.norm()),
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import torch
 
@@ -34,13 +36,14 @@ __all__ = [
     seconds=20.0,
     uses="import torch",
     insight="The sizes of the errors are gone from it: only their signs are left.",
-    next_try="Is it still right where an entry of XY - I is exactly 0?",
+    next_try="Which other slopes could stand for 0 at a kink, with E nowhere below its tangent?",
 )
 def subgradient(x, y):
-    """Return the gradient in Y of the sum of ``|XY - I|``, where no entry of XY - I is 0.
+    """Return the gradient in Y of the sum of ``|XY - I|``.
 
-    x and y are square tensors of one size and dtype, float32 or float64. Answer in their dtype.
-    Write the formula; leave autograd out of it.
+    Where an entry of XY - I is exactly 0, take 0 for the slope of its absolute value. x and y are
+    square tensors of one size and dtype, float32 or float64. Answer in their dtype. Write the
+    formula; leave autograd out of it.
 
     Examples
     --------
@@ -69,8 +72,8 @@ def adaptive_descent(f, gradient, y, grow, shrink, moves):
     """Make `moves` steps ``y - step * gradient(y)`` and return (y, values, steps).
 
     The first step is 0.01. After each move the step is multiplied by `grow` if f fell, and by
-    `shrink` if it did not. `values` are the values of f as Python numbers, from the start to the
-    end, so one more than `steps`. Leave the caller's y as it is.
+    `shrink` if it did not. `values` are the values of f from the start to the end, so one more
+    than `steps`; both hold Python numbers. Leave the caller's y as it is.
 
     Examples
     --------
@@ -108,7 +111,7 @@ def polyak_step(value, gradient, best):
     """Return the step α for which the first-order prediction of f meets `best`.
 
     Along ``y - α * gradient`` the first-order prediction is ``value - α * |gradient|²``. `value`
-    and `best` are numbers, `gradient` is a tensor that is not zero. Where `value` is below `best`,
+    and `best` are numbers, `gradient` is a matrix that is not zero. Where `value` is below `best`,
     the step is negative. Return a Python float.
 
     Examples
@@ -233,6 +236,7 @@ def newton_schulz(x, goal):
 
     Start from Xᵀ divided by the product of its largest column sum and its largest row sum of
     absolute values. Stop when the sum of ``|XY - I|`` is below `goal`, or after 100 iterations.
+    Stay in the dtype of x.
 
     Examples
     --------
@@ -270,14 +274,15 @@ def pseudo_inverse(x):
 
     x is float64, has more rows than columns, and its columns are independent. What `descend`
     returns has the matrix as its ``.iterate``. The least value is not 0 here, so `PolyakStep()`
-    aims too low. The answer may be off by 1e-4.
+    aims too low. Stop where no entry of the gradient is above 1e-6; with L-BFGS 1e-4, below which
+    it may stall. The answer may be off by 1e-4.
     """
     identity = torch.eye(len(x), dtype=x.dtype)
     result = descend(
         lambda y: (x @ y - identity).square().sum(),
         x.new_zeros(x.shape[1], x.shape[0]),
         # The minimum is not 0, so a target for the value would never be reached.
-        stop_when=lambda y, value, gradient: gradient.abs().max() < 1e-7,
+        stop_when=lambda y, value, gradient: gradient.abs().max() < 1e-6,
     )
     return result.iterate
 
@@ -313,11 +318,11 @@ def drill_rate(random):
     """Rate of a fixed step."""
     small = random.randint(1, 3)
     large = small + random.randint(1, 4)
-    step = random.choice((0.25, 0.5, 0.75)) / large**2
-    factors = [1 - 2 * step * sigma**2 for sigma in (small, large)]
+    step = Fraction(random.choice((1, 2, 3)), 4 * large**2)
+    factors = [float(1 - 2 * step * sigma**2) for sigma in (small, large)]
     return Problem(
         f"X has the singular values {small} and {large}. Descent on the squares takes the fixed "
-        f"step {step:.6g}. By which factor does the slowest error shrink in each iteration?",
+        f"step {step}. By which factor does the slowest error shrink in each iteration?",
         answer=round(max(map(abs, factors)), 4),
         why=f"The factors 1 − 2ασ² are {factors[0]:.4f} and {factors[1]:.4f}. To four digits.",
     )
@@ -330,7 +335,7 @@ def drill_schulz(random):
     return Problem(
         f"Newton–Schulz for a number: 1 − xy is {residual} now. What is it after {steps} more "
         "iterations?",
-        answer=residual ** (2**steps),
+        answer=float(f"{residual ** (2**steps):.3g}"),
         why=f"It is squared {steps} times: {residual} to the power {2**steps}.",
         tolerance=Tolerance(relative=1e-2, absolute=0.0),
     )
