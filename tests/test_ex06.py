@@ -34,7 +34,7 @@ def _by_autograd(loss_fn, parameters, x, y, rate):
     loss, metrics = loss_fn(leaves, x, y)
     loss.backward()
     new = {name: (p - rate * p.grad).detach() for name, p in leaves.items()}
-    return new, loss.detach(), {name: m.detach() for name, m in metrics.items()}
+    return new, loss.detach(), metrics
 
 
 def test_a_step_by_plain_autograd_is_right():
@@ -55,7 +55,7 @@ def test_a_step_that_changes_the_callers_dict_or_calls_the_loss_twice_does_not_c
         loss, metrics = loss_fn({name: p.requires_grad_() for name, p in parameters.items()}, x, y)
         loss.backward()
         new = {name: (p - rate * p.grad).detach() for name, p in parameters.items()}
-        return new, loss.detach(), {name: m.detach() for name, m in metrics.items()}
+        return new, loss.detach(), metrics
 
     assert "caller's dict" in _message(ex06.training_step, changes)
     assert "caller's dict" in _message(ex06.training_step, leaves_gradients)
@@ -87,11 +87,16 @@ def _loop(loss_fn, parameters, xs, ys):
     return {name: torch.stack([g[name] for g in each]) for name in parameters}
 
 
-def test_the_jacobian_of_all_losses_is_right_and_a_loop_is_another_way():
-    def answer(loss_fn, parameters, xs, ys):
+def test_the_jacobian_of_each_loss_is_right_and_that_of_all_losses_or_a_loop_is_another_way():
+    def all_losses(loss_fn, parameters, xs, ys):
         return jacrev(lambda p: vmap(loss_fn, (None, 0, 0))(p, xs, ys))(parameters)
 
-    assert ex06.per_sample_gradients.check(answer)
+    def each_loss(loss_fn, parameters, xs, ys):
+        return vmap(jacrev(loss_fn), (None, 0, 0))(parameters, xs, ys)
+
+    assert ex06.per_sample_gradients.check(each_loss)
+    assert "N sweeps" in _message(ex06.per_sample_gradients, all_losses)
+    assert ex06.per_sample_gradients.use(all_losses) is ex06.per_sample_gradients.reference
     assert "there is a loop" in _message(ex06.per_sample_gradients, _loop)
 
 
@@ -114,7 +119,7 @@ def test_clipping_sample_by_sample_in_a_loop_is_right():
             g = grad(loss_fn)(parameters, x, y)
             length = torch.cat([part.flatten() for part in g.values()]).norm().item()
             for name in total:
-                total[name] += g[name] * min(1.0, most / length) / len(xs)
+                total[name] += g[name] * most / max(most, length) / len(xs)
         return total
 
     assert ex06.clipped_gradient.check(answer)
@@ -174,10 +179,18 @@ def test_a_call_through_which_no_gradient_passes_does_not_count(answer):
 
 def test_a_copy_of_the_model_whose_tensors_are_replaced_is_right():
     def answer(model, parameters, buffers, x):
-        new = copy.deepcopy(buffers)
+        new = {name: buffer.clone() for name, buffer in buffers.items()}
         return functional_call(copy.deepcopy(model), {**parameters, **new}, (x,)), new
 
     assert ex06.pure_call.check(answer)
+
+
+def test_an_answer_that_fails_inside_of_grad_does_not_count():
+    def deep(model, parameters, buffers, x):
+        new = copy.deepcopy(buffers)
+        return functional_call(model, (parameters, new), (x,)), new
+
+    assert "`.clone()` on each" in _message(ex06.pure_call, deep)
 
 
 def test_the_buffers_that_were_given_must_not_change():
@@ -226,6 +239,11 @@ def test_a_loop_over_the_members_is_another_way_and_one_summed_loss_is_right():
         gradients, losses = grad(total, has_aux=True)(stacked)
         return {name: p - rate * gradients[name] for name, p in stacked.items()}, losses
 
+    def twice(loss_fn, stacked, x, y, rate):
+        new, _ = ex06.ensemble_step.reference(loss_fn, stacked, x, y, rate)
+        return new, vmap(loss_fn, (0, None, None))(stacked, x, y)
+
+    assert "gives both from one call" in _message(ex06.ensemble_step, twice)
     assert "there is a loop" in _message(ex06.ensemble_step, loop)
     assert ex06.ensemble_step.check(summed)
 
@@ -252,16 +270,16 @@ def test_one_direction_for_all_shapes_is_another_way():
     assert "VJPs, the rows" in _message(ex06.fewer_sweeps, columns)
 
 
-@pytest.mark.parametrize("forward_at_the_tie", [True, False])
-def test_as_many_inputs_as_outputs_leave_the_choice(forward_at_the_tie):
+@pytest.mark.parametrize("ahead, right", [(-1, False), (0, True), (1, True)])
+def test_as_many_inputs_as_outputs_leave_the_choice_and_one_less_does_not(ahead, right):
     def answer(f, x):
         value, pull_back = vjp(f, x)
-        if len(x) < len(value) + forward_at_the_tie:
+        if len(x) < len(value) + ahead:
             basis = torch.eye(len(x), dtype=x.dtype)
             return vmap(lambda v: jvp(f, (x,), (v,))[1], out_dims=1)(basis)
         return vmap(pull_back)(torch.eye(len(value), dtype=x.dtype))[0]
 
-    assert ex06.fewer_sweeps.check(answer)
+    assert bool(ex06.fewer_sweeps.check(answer)) is right
 
 
 def test_a_loop_of_products_calls_f_too_often():
@@ -333,10 +351,19 @@ def _line(x):
     return 1 - x / 2
 
 
-@pytest.mark.parametrize("threshold", [1e-8, 1e-6, 5e-4])
+@pytest.mark.parametrize("threshold", [1e-8, 1e-6, 5e-4])  # rounding below, the fourth term above
 def test_three_terms_of_the_series_are_right_on_each_side_of_any_fair_threshold(threshold):
     answer = _ratio(lambda x: 1 - x / 2 + x**2 / 3, lambda x: abs(x) < threshold)
     assert ex06.log_ratio.check(answer)
+
+
+def test_a_series_taken_too_far_and_a_rounded_sum_are_wrong_at_any_threshold():
+    four = _ratio(lambda x: 1 - x / 2 + x**2 / 3 - x**3 / 4, lambda x: abs(x) < 0.1)
+    rounded = _ratio(_line, lambda x: abs(x) < 1e-6, lambda x: torch.log(1 + x))
+    odd = _ratio(lambda x: 1 - x / 2 + x**2 / 3, lambda x: abs(x) < 0.003)
+    assert "too far" in _message(ex06.log_ratio, four)
+    assert "log1p" in _message(ex06.log_ratio, rounded)
+    assert not ex06.log_ratio.check(odd)
 
 
 @pytest.mark.parametrize("log", [torch.log1p, lambda x: torch.log(1 + x)])

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import torch
 from torch import nn
-from torch.func import vmap
+from torch.func import grad, vmap
+from torch.utils.flop_counter import FlopCounterMode
 
 from . import _networks06 as networks
 from ._tensors import numbers, rows
@@ -21,12 +22,13 @@ from .ex06 import (
     training_step,
 )
 from .framework import case
+from .running import Raised, call
 
 
 @training_step.cases
 def _steps():
     line = {"slope": numbers(1.0)[0], "offset": numbers(0.5)[0]}
-    bent = {"weight": numbers(1.0, -2.0), "offset": numbers(0.25)[0]}
+    bent = {"weight": numbers(1.0, -2.0)}
     points = torch.stack([numbers(1.0, 0.5), numbers(-1.0, 2.0), numbers(0.0, 1.5)])
     xs, ys = numbers(0.0, 1.0, 2.0), numbers(1.0, 3.0, 4.0)
     return [
@@ -103,9 +105,29 @@ def _one_run(call):
     return call.calls_of(call.given[0]) == 1
 
 
+@per_sample_gradients.trial(status="other way")
+def _one_sweep_for_each(answer):
+    arguments = _sample_cases()[1].arguments
+    products = []
+    for way in (per_sample_gradients.reference, answer):
+        with FlopCounterMode(display=False) as counter:
+            way(*arguments)
+        products.append(counter.get_total_flops())
+    if products[1] <= 2 * products[0]:
+        return ""
+    return (
+        "The values are right, but this is N sweeps through all N samples. A sample's loss depends "
+        "on no other sample: take `vmap(grad(...))`."
+    )
+
+
 @clipped_gradient.cases
 def _clipped_cases():
-    return _sample_cases(2.0) + _sample_cases(0.1)[1:]
+    line = {"w": numbers(1.0, -1.0), "b": numbers(0.5)}
+    xs, ys = networks.samples()
+    ys[1] = networks.line(line, xs[1])
+    fitted = case(networks.half_square, line, xs, ys, 2.0, label="4 samples, one of them fitted")
+    return [*_sample_cases(2.0), *_sample_cases(0.1)[1:], fitted]
 
 
 @pure_call.cases
@@ -145,6 +167,22 @@ def _leaves_the_model(call):
     return all(map(_equal, now, before))
 
 
+@pure_call.trial()
+def _inside_grad(answer):
+    model, parameters, buffers, x = networks.normed(lambda: nn.BatchNorm1d(2))
+
+    def loss(parameters, buffers):
+        output, new_buffers = answer(model, parameters, buffers, x)
+        return output.sum(), new_buffers
+
+    outcome = call(grad(loss, has_aux=True), (parameters, buffers))
+    if not isinstance(outcome, Raised):
+        return ""
+    if "storage of TensorWrapper" in outcome.text:
+        return "Inside of `grad`, `deepcopy` cannot copy a wrapped tensor. Use `.clone()` on each."
+    return f"Right by itself, but inside of `grad` it raises {outcome}"
+
+
 # ensemble_step
 
 
@@ -170,9 +208,13 @@ def _ensembles():
     ]
 
 
-@ensemble_step.method(
-    "`loss_fn` is called more than once: there is a loop. Let vmap walk through the members."
-)
+def _which_calls(call):
+    if call.calls_of(call.given[0]) == 2 < len(call.value[1]):
+        return "`loss_fn` is called twice. `grad_and_value` gives both from one call."
+    return "`loss_fn` is called more than once: there is a loop. Let vmap walk through the members."
+
+
+@ensemble_step.method(_which_calls)
 def _one_run_for_all(call):
     return call.calls_of(call.given[0]) == 1
 
@@ -182,6 +224,7 @@ def _maps():
     x = numbers(1.0, 2.0, -0.5)
     return [
         case(networks.tall, x, label="3 inputs, 7 outputs"),
+        case(networks.one_more, x.clone(), label="3 inputs, 4 outputs"),
         case(networks.wide, x.clone(), label="3 inputs, 2 outputs"),
         case(networks.square_map, x[:2], label="f(x) = x · x[0], 2 inputs"),
     ]
@@ -231,9 +274,14 @@ def _near_zero():
     return [
         case(numbers(0.0, 1.0)),
         case(numbers(-0.5, 0.0, 0.25, 2.0)),
-        case(numbers(1e-16, 1e-12, 1e-8)),
-        case(numbers(-1e-5, 1e-3)),
+        *(case(_decade(k)) for k in range(-16, 0)),
     ]
+
+
+def _decade(k):
+    """Return 8 numbers between 10^k and 10^(k+1), none on a border, and their negatives."""
+    found = 10 ** (k + (torch.arange(8, dtype=torch.float64) + 0.5) / 8)
+    return torch.cat([found, -found])
 
 
 @log_ratio.method("Right, but not by automatic differentiation: let `grad` find the slopes.")

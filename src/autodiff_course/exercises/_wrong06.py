@@ -61,6 +61,18 @@ def _pair_returned(loss_fn, parameters, x, y, rate):
     return stepped, (loss, metrics)
 
 
+@training_step.mistake("A dict cannot be multiplied: go through its keys.")
+def _dict_multiplied(loss_fn, parameters, x, y, rate):
+    gradients, (loss, metrics) = grad_and_value(loss_fn, has_aux=True)(parameters, x, y)
+    return parameters - rate * gradients, loss, metrics
+
+
+@training_step.mistake("The metrics may be anything, not only a dict: hand them through.")
+def _metrics_taken_apart(loss_fn, parameters, x, y, rate):
+    stepped, loss, metrics = training_step.reference(loss_fn, parameters, x, y, rate)
+    return stepped, loss, {name: value.detach() for name, value in metrics.items()}
+
+
 pairwise.add_mistakes(
     "The table is transposed: a row for each row of A.",
     lambda f, A, B: pairwise.reference(f, A, B).T,
@@ -104,8 +116,8 @@ def _parameters_split(loss_fn, parameters, xs, ys):
 
 
 @per_sample_gradients.mistake(
-    "Is `grad` outside of `vmap`? It wants one number; the vector of all losses is none. Take "
-    "`vmap(grad(...))`."
+    "`grad` wants one number, and got the losses of several samples. Is it outside of `vmap`, or "
+    "ys not walked through? `vmap(grad(...), in_dims=(None, 0, 0))`."
 )
 def _grad_of_a_vector(loss_fn, parameters, xs, ys):
     return grad(lambda p: vmap(loss_fn, in_dims=(None, 0, 0))(p, xs, ys))(parameters)
@@ -165,6 +177,24 @@ def _tensor_by_tensor(loss_fn, parameters, xs, ys, most):
     return clipped
 
 
+@clipped_gradient.mistake("0/0: a gradient of length 0. Shorter ones stay as they are.")
+def _zero_by_zero(loss_fn, parameters, xs, ys, most):
+    each = _each(loss_fn, parameters, xs, ys)
+    return _weighted(each, _lengths(each).clamp(max=most) / _lengths(each))
+
+
+@clipped_gradient.mistake("Each entry is clamped. Multiply all entries of a sample by one factor.")
+def _entry_by_entry(loss_fn, parameters, xs, ys, most):
+    each = _each(loss_fn, parameters, xs, ys)
+    return _mean_of({name: g.clamp(-most, most) for name, g in each.items()})
+
+
+@clipped_gradient.mistake("That is the square of the length: the root is missing.")
+def _no_root(loss_fn, parameters, xs, ys, most):
+    each = _each(loss_fn, parameters, xs, ys)
+    return _weighted(each, (most / _lengths(each) ** 2).clamp(max=1.0))
+
+
 @clipped_gradient.mistake("That is the sum of the clipped gradients. Return their mean.")
 def _summed(loss_fn, parameters, xs, ys, most):
     clipped = clipped_gradient.reference(loss_fn, parameters, xs, ys, most)
@@ -185,6 +215,11 @@ def _own_state(model, parameters, buffers, x):
 def _own_buffers(model, parameters, buffers, x):
     own = {name: buffer.clone() for name, buffer in model.named_buffers()}
     return pure_call.reference(model, parameters, own, x)
+
+
+@pure_call.mistake("Those are the model's own buffers. Return the clones that the call was given.")
+def _own_buffers_returned(model, parameters, buffers, x):
+    return pure_call.reference(model, parameters, buffers, x)[0], dict(model.named_buffers())
 
 
 @pure_call.mistake(
@@ -354,8 +389,16 @@ def _values_and_slopes(ratio, xs):
     return vmap(ratio)(xs), vmap(grad(ratio))(xs)
 
 
-def _guarded_up_to(threshold, log):
-    return lambda xs: _with_branch(lambda x: 1 - x / 2, xs, lambda x: abs(x) <= threshold, log)
+def _guarded_up_to(threshold, log=torch.log1p, branch=lambda x: 1 - x / 2):
+    return lambda xs: _with_branch(branch, xs, lambda x: abs(x) <= threshold, log)
+
+
+def _three_terms(x):
+    return 1 - x / 2 + x**2 / 3
+
+
+def _four_terms(x):
+    return 1 - x / 2 + x**2 / 3 - x**3 / 4
 
 
 def _log_of_the_sum(x):
@@ -377,21 +420,31 @@ log_ratio.add_mistakes(
     "No NaN, and a wrong slope at 0: the branch `1` is a constant. Its slope must be that of the "
     "series.",
     lambda xs: _with_branch(lambda x: 1.0, xs),
-    _CANCELLED,
-    _guarded_up_to(0.0, torch.log1p),
-    _CANCELLED,
-    _guarded_up_to(0.0, _log_of_the_sum),
-    _CANCELLED,
-    _guarded_up_to(1e-14, torch.log1p),
-    _CANCELLED,
-    _guarded_up_to(1e-14, _log_of_the_sum),
-    "The line 1 - x/2 is taken too far: its slope lacks the 2x/3 of the next term.",
-    lambda xs: _with_branch(lambda x: 1 - x / 2, xs, small=lambda x: abs(x) < 1e-2),
     "The two are swapped: values first, then slopes.",
     lambda xs: log_ratio.reference(xs)[::-1],
     "The values only. Return a pair: values, slopes.",
     lambda xs: log_ratio.reference(xs)[0],
 )
+
+
+for _threshold in (0.0, 1e-15, 1e-14, 1e-12, 1e-11):
+    log_ratio.add_mistakes(_CANCELLED, _guarded_up_to(_threshold))
+for _threshold in (0.0, 1e-14, 1e-12, 1e-10, 1e-8, 1e-7, 1e-6, 1e-5):
+    log_ratio.add_mistakes(
+        _CANCELLED + " And write log1p(x): 1 + x rounds x.",
+        _guarded_up_to(_threshold, _log_of_the_sum),
+    )
+for _threshold in (1e-1, 1e-2, 1e-3, 1e-4, 1e-5):
+    log_ratio.add_mistakes(
+        "The line 1 - x/2 is taken too far: its slope lacks the 2x/3 of the next term.",
+        _guarded_up_to(_threshold),
+    )
+for _terms, _thresholds in ((_three_terms, (1e-1, 1e-2, 1e-3)), (_four_terms, (1e-1, 1e-2))):
+    for _threshold in _thresholds:
+        log_ratio.add_mistakes(
+            "The series is taken too far: compare the first term that is left out with six digits.",
+            _guarded_up_to(_threshold, branch=_terms),
+        )
 
 
 # halving_slopes
@@ -409,6 +462,8 @@ def _halving(xs, most, step):
 halving_slopes.add_mistakes(
     "Every entry is halved in every pass. Leave alone what is 1 or less.",
     lambda xs, most: _halving(xs, most, lambda x: x / 2),
+    "At x = 1 the loop has ended: compare with `>`.",
+    lambda xs, most: _halving(xs, most, lambda x: torch.where(x >= 1, x / 2, x)),
     "Only one pass was made: repeat it `most` times.",
     lambda xs, most: _halving(xs, 1, lambda x: torch.where(x > 1, x / 2, x)),
     "Some entries need more than 20 passes: make `most` of them.",

@@ -7,6 +7,7 @@ from torch import nn  # noqa: F401  # for an example
 from torch.func import functional_call, grad, grad_and_value, jvp, vjp, vmap
 
 from . import _forward_mode  # noqa: F401
+from ._kinds06 import TriedAgain
 from .comparing import Tolerance
 from .drills import Problem, drill
 from .framework import exercise
@@ -40,8 +41,9 @@ __all__ = [
 def training_step(loss_fn, parameters, x, y, rate):
     """Take one step of gradient descent: return (new parameters, loss, metrics).
 
-    ``loss_fn(parameters, x, y)`` returns (loss, metrics); `parameters` is a dict of tensors. The
-    loss and the metrics are those before the step. Call ``loss_fn`` only once.
+    ``loss_fn(parameters, x, y)`` returns (loss, metrics); `parameters` is a dict of tensors, the
+    metrics may be anything. Loss and metrics are those before the step. Call ``loss_fn`` only
+    once.
 
     Examples
     --------
@@ -99,6 +101,7 @@ pairwise.add_hints(
 
 
 @exercise(
+    kind=TriedAgain,
     seconds=20.0,
     minutes=6,
     insight="One gradient for each sample, from one run: grad for one, vmap for all.",
@@ -164,7 +167,7 @@ def clipped_gradient(loss_fn, parameters, xs, ys, most):
 
 clipped_gradient.add_hints(
     "Per-sample gradients first. The squared length of a sample adds up all its tensors.",
-    "The factor of a sample is the smaller of 1 and most / length.",
+    "The factor of a sample is the smaller of 1 and most / length, also where the length is 0.",
     "Each tensor g has another shape: `torch.tensordot(factor, g, 1)` adds over the samples.",
 )
 
@@ -173,6 +176,7 @@ clipped_gradient.add_hints(
 
 
 @exercise(
+    kind=TriedAgain,
     seconds=20.0,
     minutes=6,
     insight="State goes in as an argument and comes out as a result: a pure function again.",
