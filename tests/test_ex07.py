@@ -44,6 +44,18 @@ def test_moving_x_in_place_is_noticed():
     assert "changed" in ex07.difference_along.check(answer).message
 
 
+def test_moving_x_there_and_back_is_noticed_by_the_last_bit():
+    def answer(function, x, v):
+        x += 1e-5 * v
+        up = function(x)
+        x -= 2e-5 * v
+        down = function(x)
+        x += 1e-5 * v
+        return (up - down) / 2e-5
+
+    assert "changed" in ex07.difference_along.check(answer).message
+
+
 def test_a_difference_for_each_variable_is_too_many():
     def answer(function, x, v):
         h = 1e-5 * torch.eye(x.numel()).to(x).reshape(-1, *x.shape)
@@ -291,6 +303,18 @@ def test_a_tight_step_solves_the_equation():
 
 
 # 6. backtrack
+
+
+def test_a_search_while_f_is_too_large_is_told_about_its_nan():
+    def answer(f, x, step, slope):
+        t, start = 1.0, f(x)
+        while f(x + t * step) > start + 1e-4 * t * slope:
+            t /= 2
+            if t <= 1e-9:
+                return 0.0
+        return t
+
+    assert "NaN" in ex07.backtrack.check(answer).message
 
 
 def test_a_for_loop_over_powers_of_two_is_right():

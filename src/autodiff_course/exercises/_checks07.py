@@ -6,6 +6,7 @@ import math
 
 import torch
 from torch.func import grad
+from torch.utils._pytree import tree_leaves
 
 from ._tensors import numbers
 from .ex07 import (
@@ -37,9 +38,13 @@ def _no_matrix(call):
 
 def _leaves(one, what):
     """Ask that the caller's tensors are left as they were."""
-    one.method(f"The numbers are right, but {what} changed. Make new tensors.")(
-        lambda call: call.unchanged
-    )
+    one.method(f"The numbers are right, but {what} changed. Make new tensors.")(_untouched)
+
+
+def _untouched(call):
+    """Whether the arguments are as they were, bit by bit: `x += h` and `x -= h` leave a trace."""
+    pairs = zip(tree_leaves(call.arguments), tree_leaves(call.given), strict=True)
+    return call.unchanged and all(torch.equal(a, b) for a, b in pairs if torch.is_tensor(b))
 
 
 def _valley(x):
@@ -50,16 +55,24 @@ def _quartic(x):
     return (x**4).sum() + x.sum() ** 3
 
 
+def _total(x):
+    return x.sum()
+
+
+def _sine(x):
+    return x.sin()
+
+
 @difference_along.cases
 def _lines():
     def x_and_v():
         return numbers(0.5, -1.0, 2.0), numbers(1.0, 0.25, -2.0)
 
     return [
-        case(torch.sum, *x_and_v()),
+        case(_total, *x_and_v(), label="the sum of x = (0.5, -1, 2), along v = (1, 0.25, -2)"),
         case(_quartic, *x_and_v(), label="a quartic function of 3 variables"),
         case(grad(_quartic), *x_and_v(), label="the gradient of a quartic function"),
-        case(torch.sin, numbers(0.3)[0], numbers(2.0)[0]),
+        case(_sine, numbers(0.3)[0], numbers(2.0)[0], label="the sine at x = 0.3, along v = 2"),
         case(faulty("gradient"), *x_and_v(), label="a function with wrong rules"),
     ]
 
@@ -230,16 +243,22 @@ def _log_bowl(x):  # NaN for negative x
 
 @backtrack.cases
 def _searches():
-    two = numbers(2.0)
+    def one(step, slope, f=_bowl, name="x²"):
+        label = f"f(x) = {name} at x = 2, step = {step:g}, slope = {slope:g}"
+        return case(f, numbers(2.0), numbers(step), slope, label=label)
+
+    start = numbers(-1.2, 1.0)
     return [
-        case(_bowl, two.clone(), numbers(-2.0), -8.0),
-        case(_bowl, two.clone(), numbers(-16.0), -64.0),
-        case(_bowl, two.clone(), numbers(-3.9999), -15.9996),
-        case(_bowl, two.clone(), numbers(1.0), 4.0),
-        case(_bowl, two.clone(), numbers(-31.9976), -127.9904),
-        case(_log_bowl, two.clone(), numbers(-12.0), -6.0),
-        case(_valley, numbers(-1.2, 1.0), -grad(_valley)(numbers(-1.2, 1.0)), -54229.0),
-        case(_bowl, two.clone(), numbers(-2.0e9), -8e9),
+        one(-2.0, -8.0),
+        one(-16.0, -64.0),
+        one(-3.9999, -15.9996),
+        one(1.0, 4.0),
+        one(-31.9976, -127.9904),
+        one(-12.0, -6.0, _log_bowl, "x - 1 - log x, NaN for x < 0,"),
+        case(
+            _valley, start, -grad(_valley)(start), -54229.0, label="Rosenbrock's, along -gradient"
+        ),
+        one(-2.0e9, -8e9),
     ]
 
 

@@ -32,6 +32,8 @@ difference_along.add_mistakes(
     lambda function, x, v: jvp(function, (x,), (v,))[1],
     "The sign is wrong: the value up along v minus the value down.",
     lambda function, x, v: -difference_along.reference(function, x, v),
+    "v was scaled to length 1. Its length counts: move by h times v itself.",
+    lambda function, x, v: difference_along.reference(function, x, v / v.norm()),
 )
 
 
@@ -160,13 +162,23 @@ flat_product.add_mistakes(
 # newton_cg_step
 
 
-def cg(*, stops=True, zero=True, sign=1.0, beta=True, relative=True, first=True, adds=False):
+def cg(
+    *,
+    stops=True,
+    zero=True,
+    sign=1.0,
+    beta=True,
+    relative=True,
+    first=True,
+    adds=False,
+    gives_up=False,
+):
     def wrong(product, g, tolerance, most):
         s, r, d = torch.zeros_like(g), g, -g
         for _ in range(most):
             curved = product(d)
             if stops and (d @ curved < 0 or zero and d @ curved == 0):
-                s = s + d if adds else s if s.any() or not first else -g
+                s = -g if gives_up else s + d if adds else s if s.any() or not first else -g
                 return sign * s, "negative curvature"
             t = (r @ r) / (d @ curved)
             s, new = s + t * d, r + t * curved
@@ -195,7 +207,29 @@ newton_cg_step.add_mistakes(
     cg(first=False),
     "The direction of negative curvature is added with length 1. Return s as it is.",
     cg(adds=True),
+    "With negative curvature that is always -g. Return s, and -g only where s is still 0.",
+    cg(gives_up=True),
 )
+
+
+@newton_cg_step.mistake(
+    "Your `r +=` changes g itself: after `r = g` both are one tensor. Write r = r + …, or begin "
+    "with a clone."
+)
+def changes_g(product, g, tolerance, most):
+    s, r, d = torch.zeros_like(g), g, -g
+    for _ in range(most):
+        curved = product(d)
+        if d @ curved <= 0:
+            return (s if s.any() else -g), "negative curvature"
+        old = r @ r
+        t = old / (d @ curved)
+        s = s + t * d
+        r += t * curved
+        if r.norm() <= tolerance * g.norm():
+            return s, "solved"
+        d = -r + (r @ r) / old * d
+    return s, "most products"
 
 
 # backtrack
@@ -228,6 +262,8 @@ backtrack.add_mistakes(
     search(enough, start=0.5),
     "Where no t is good, the last one tried is returned. Return 0.0.",
     search(enough, last=2.0**-30),
+    "f is NaN at this t: that is no fall. Ask whether f fell enough, not whether it is too large.",
+    search(lambda new, old, t, slope: not new > old + 1e-4 * t * slope),
 )
 
 
@@ -279,12 +315,16 @@ smallest_curvature.add_mistakes(
     lambda product, largest, v, steps: (
         smallest_curvature.reference(product, largest, v, steps) - largest
     ),
-    "That is build 6 again, the largest in size. Shift H first.",
+    "That is build 7 again, the largest in size. Shift H first.",
     lambda product, largest, v, steps: largest_curvature.reference(product, v, steps),
     "`largest` is taken off every element of Hv. Off every curvature means: Hv minus largest · v.",
     _off_every_element,
     "The shift goes the wrong way: that finds the largest once more.",
     _added,
+    "`largest` is taken off twice. It was taken off every curvature: add it again.",
+    lambda product, largest, v, steps: (
+        smallest_curvature.reference(product, largest, v, steps) - 2 * largest
+    ),
 )
 
 

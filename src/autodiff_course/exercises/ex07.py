@@ -255,7 +255,8 @@ def backtrack(f, x, step, slope):
     """Return the first t of 1, 1/2, 1/4, … for which f falls enough along the step.
 
     Enough is ``f(x + t * step) <= f(x) + 1e-4 * t * slope``, with `slope` the derivative of f along
-    the step at t = 0: a negative number. Where no t above 1e-9 is good, return 0.0.
+    the step at t = 0: a negative number. A NaN is not enough. Where no t above 1e-9 is good, return
+    0.0.
 
     Examples
     --------
@@ -329,10 +330,10 @@ def smallest_curvature(product, largest, v, steps):
     """Return the smallest curvature of H, by power iteration with `steps` products, as a float.
 
     product(d) is Hd, and `largest` is the largest curvature: positive, and not below any other in
-    size. (Where a negative curvature is larger in size than all others, build 6 returns the
+    size. (Where a negative curvature is larger in size than all others, build 7 returns the
     smallest itself.) The smallest is the one most to the left on the number line. Take off
     `largest` from every curvature, so that this one becomes the largest in size; iterate as in
-    build 6; put it back.
+    build 7; put it back.
 
     Examples
     --------
@@ -449,7 +450,7 @@ def drill_newton(random):
     step = -(3 * x**2 - c) / (6 * x)
     return Problem(
         f"$f(x) = x^3 - {c} x$. To which $x$ does one Newton step lead from $x = {x}$? "
-        "(An expression such as 17/8 will do.)",
+        "(An expression such as 17/8 will do, without quotes.)",
         answer=x + step,
         why=f"Slope 3·{x}² - {c} = {3 * x**2 - c}, curvature 6·{x}: the step is {step:.4g}.",
     )
