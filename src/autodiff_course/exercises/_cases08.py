@@ -7,7 +7,7 @@ import scipy.sparse as sp
 from scipy.sparse.linalg import spsolve
 
 from .framework import case
-from .recording08 import Step
+from .recording08 import RecordedStep
 
 # Patterns: rows[i] is the set of the columns with an entry in row i.
 
@@ -74,11 +74,11 @@ def _star(rows, colors):
 
 def _recording(n, *lines):
     """Make steps of (kind, operands, size, source) in short."""
-    steps = [Step("x", "input", "the variables", (), n)]
+    steps = [RecordedStep("x", "input", "the variables", (), n)]
     for number, (kind, operands, size, *source) in enumerate(lines):
         text = f"{kind} of {operands}" if operands else kind
         names = tuple(operands.split())
-        steps.append(Step(f"t{number}", kind, text, names, size, tuple(*source)))
+        steps.append(RecordedStep(f"t{number}", kind, text, names, size, tuple(*source)))
     return steps
 
 

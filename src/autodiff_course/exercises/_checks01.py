@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from numbers import Integral, Real
 
-from ._kinds01 import what_it_leaves
+from ._kinds01 import WHOLE_NUMBER, what_it_leaves
 from .ex01 import (
     count_paths,
     factored,
@@ -230,13 +230,7 @@ def _list_is_unchanged(call):
     return call.unchanged
 
 
-_WHOLE_NUMBER = (
-    "A count is a whole number, and a float has no room for all digits of 3^40. Count with "
-    "integers, from 1 and not from 1.0."
-)
-
-
-@count_paths.method(_WHOLE_NUMBER, wrong=True)
+@count_paths.method(WHOLE_NUMBER, wrong=True)
 def _exactly(call):
     return isinstance(call.value, Integral) and call.value == count_paths.reference(*call.given)
 

@@ -18,6 +18,11 @@ from .graphs01 import (
 )
 from .running import call, limited, world_kept
 
+WHOLE_NUMBER = (
+    "A count is a whole number, and a float has no room for all digits of 3^40. Count with "
+    "integers, from 1 and not from 1.0."
+)
+
 
 class SharedGraph(Exercise):
     """An exercise whose answer is called again on a graph that it has seen, in whole and in part.

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 
-from ._checks01 import _WHOLE_NUMBER
-from ._kinds01 import BY_LUCK
+from ._kinds01 import BY_LUCK, WHOLE_NUMBER
 from .ex01 import (
     count_paths,
     factored,
@@ -331,7 +330,7 @@ def counts_overwritten(source, order):
     return count.get(source, 0)
 
 
-@count_paths.mistake(_WHOLE_NUMBER)
+@count_paths.mistake(WHOLE_NUMBER)
 def rounded(source, order):
     count = {}
     for node in order:

@@ -92,7 +92,7 @@ pattern_by_hand.add_hints(
 @exercise(
     minutes=15,
     insight="No number was looked at, so the sets hold for every x.",
-    next_try="Let a product with a constant 0 end a dependence. What must a Step tell you for it?",
+    next_try="Let a product with a constant 0 end a dependence. What must a step tell you for it?",
 )
 def trace(steps):
     """Follow index sets through recorded steps; return those of the last one: a list of sets.

@@ -11,7 +11,7 @@ from torch import Tensor
 from autodiff_course.sparse.optimise import optimise
 from autodiff_course.sparse.record import Node, record
 
-__all__ = ["Step", "recorded_gradient"]
+__all__ = ["RecordedStep", "recorded_gradient"]
 
 aten = torch.ops.aten
 MOVES = {
@@ -26,7 +26,7 @@ INTO = {aten.slice_backward.default: "[{}:{}]", aten.select_backward.default: "[
 FROM = {aten.slice.Tensor: "[{}:{}]", aten.select.int: "[{}]"}
 
 
-class Step(NamedTuple):
+class RecordedStep(NamedTuple):
     """One line of a recording: a tensor, and where its elements come from.
 
     Attributes
@@ -54,7 +54,7 @@ class Step(NamedTuple):
     source: tuple[int | None, ...] = ()
 
 
-def recorded_gradient(f: Callable[[Tensor], Tensor], n: int) -> list[Step]:
+def recorded_gradient(f: Callable[[Tensor], Tensor], n: int) -> list[RecordedStep]:
     """Record the gradient of f, a step for each tensor operation; the last one is the gradient.
 
     Parameters
@@ -66,7 +66,7 @@ def recorded_gradient(f: Callable[[Tensor], Tensor], n: int) -> list[Step]:
 
     Returns
     -------
-    list of Step
+    list of RecordedStep
         The first one is the input. Elements of tensors with several dimensions are numbered row by
         row.
 
@@ -94,7 +94,7 @@ def recorded_gradient(f: Callable[[Tensor], Tensor], n: int) -> list[Step]:
     recording = optimise(record(lambda x: [torch.func.grad(f)(x)], [x]))
     names = {recording.inputs[0]: "x"}
     names |= {node: f"t{number}" for number, node in enumerate(recording.nodes)}
-    steps = [Step("x", "input", "the variables", (), n)]
+    steps = [RecordedStep("x", "input", "the variables", (), n)]
     return steps + [_step(node, names) for node in recording.nodes]
 
 
@@ -111,7 +111,7 @@ def _step(node, names):
         kind = "elementwise"
     else:
         raise NotImplementedError(f"recorded_gradient: the operation {node.target} is not expected")
-    return Step(names[node], kind, _text(node, names), operands, size, source)
+    return RecordedStep(names[node], kind, _text(node, names), operands, size, source)
 
 
 def _is_elementwise(node):
