@@ -47,7 +47,16 @@ function addCopyButtons() {
   }
 }
 
+// The theme's arrows that open a part of the contents have a picture and no name.
+function nameArrows() {
+  for (const arrow of document.querySelectorAll("nav summary")) {
+    const link = arrow.closest("li").querySelector("a");
+    arrow.setAttribute("aria-label", `Pages of ${link.textContent.trim()}`);
+  }
+}
+
 document.addEventListener("DOMContentLoaded", followMovedAnchor);
+document.addEventListener("DOMContentLoaded", nameArrows);
 document.addEventListener("DOMContentLoaded", letFormulasScroll);
 document.addEventListener("DOMContentLoaded", addCopyButtons);
 window.addEventListener("resize", letFormulasScroll);
