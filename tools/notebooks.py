@@ -317,17 +317,22 @@ def normalise_file(path: Path) -> bool:
     return write(normalise(nb), path)
 
 
+HELP = "\n# {name}.hint()  # run it again for the next hint\n# {name}.solution()"
+
+
 def put_stubs(path: Path) -> bool:
     """Put the package's untouched exercises into a notebook, and return whether it changed.
 
-    Only what stands above ``exNN.name.check(`` in an exercise's cell is replaced; no cell runs.
+    Only what stands above ``exNN.name.check(`` in an exercise's cell is replaced, and below it the
+    calls for hint and solution are added where they are missing; no cell runs.
     """
     from autodiff_course.exercises.framework import exercises_in
 
     module = importlib.import_module(f"autodiff_course.exercises.ex{path.name[:2]}")
     nb = read(path)
     for one in exercises_in(module):
-        call = f"{module.__name__.rpartition('.')[2]}.{one.name}.check("
+        name = f"{module.__name__.rpartition('.')[2]}.{one.name}"
+        call = f"{name}.check("
         for cell in nb.cells:
             if cell.cell_type == "code" and call in cell.source:
                 above, found, below = cell.source.partition(call)
@@ -335,6 +340,8 @@ def put_stubs(path: Path) -> bool:
                 head = "\n".join(imports) + "\n\n\n" if imports else ""
                 gap = "\n\n\n" if one.asks_for_function else "\n\n"
                 cell.source = head + one.stub + gap + found + below
+                if f"{name}.hint()" not in below:
+                    cell.source += HELP.format(name=name)
     return write(nb, path)
 
 
