@@ -2,7 +2,7 @@
 
 import random
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from itertools import combinations, product
 
 import numpy as np
@@ -95,6 +95,12 @@ def test_an_operation_without_a_kind_is_refused_at_the_door():
         recorded_gradient(lambda x: (x.cumsum(0) ** 2).sum(), 4)
 
 
+@pytest.mark.parametrize("first", [lambda x: x.tolist()[0], lambda x: x[0].item()])
+def test_a_function_that_branches_on_its_numbers_is_refused_at_the_door(first):
+    with pytest.raises(ValueError, match="f: it"):
+        recorded_gradient(lambda x: x[0] * x[1] if first(x) > 0 else x[0] ** 2, 4)
+
+
 # greedy_colors, where_to_read, hubs_apart
 
 
@@ -165,6 +171,18 @@ def test_a_plan_that_counts_for_each_entry_is_told():
         assert not result and "far too many colours" in result.message
 
 
+def test_a_plan_in_the_order_of_the_sets_is_told():
+    def answer(rows, colors):
+        plan = []
+        for i, row in enumerate(rows):
+            counts = Counter(colors[j] for j in row)
+            plan += [(i, colors[j]) if counts[colors[j]] == 1 else (j, colors[i]) for j in row]
+        return plan
+
+    result = ex08.where_to_read.check(answer)
+    assert not result and "A set has no order" in result.message
+
+
 graphs = st.integers(2, 9).flatmap(
     lambda n: st.sets(st.tuples(st.integers(0, n - 1), st.integers(0, n - 1)), max_size=20).map(
         lambda edges: _cases08.graph([(i, j) for i, j in edges if i != j], n)
@@ -224,6 +242,22 @@ def _by_all_paths(rows, colors):
 def test_every_way_to_check_a_star_is_right(right):
     result = ex08.is_star.check(right)
     assert result, result
+
+
+def test_a_walk_that_orders_the_ends_of_its_paths_is_told():
+    def answer(rows, colors):
+        for i, row in enumerate(rows):
+            for j in row - {i}:
+                if colors[i] == colors[j]:
+                    return False
+                for k in rows[i] - {i, j}:
+                    for m in rows[j] - {j, i, k}:
+                        if k > i and m > j and colors[k] == colors[j] and colors[m] == colors[i]:
+                            return False
+        return True
+
+    result = ex08.is_star.check(answer)
+    assert not result and "leave out `k > i`" in result.message
 
 
 @pytest.mark.parametrize("constant", [True, False])
@@ -317,6 +351,11 @@ def test_counting_up_is_right():
 
     result = ex08.pays_from.check(answer)
     assert result, result
+    assert not ex08.pays_from.check(
+        lambda *times: next(
+            (k for k in range(10_000) if times[0] + k * times[1] < k * times[2]), None
+        )
+    )
 
 
 # newton

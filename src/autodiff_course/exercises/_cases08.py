@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import permutations
+
 import numpy as np
 import scipy.sparse as sp
 from scipy.sparse.linalg import spsolve
@@ -226,6 +228,8 @@ def star_colorings():
         case([{0}, {1}], [0, 0], label="two columns that never meet, in one colour"),
         case(arrow(3), [0, 1, 1], label="an arrowhead of 3"),
         case(chain(6), [0, 1, 0, 2, 0, 1], label="a chain of 6"),
+        # {7, 8, 9} is a set that Python goes through as 8, 9, 7.
+        case(chain(12), [0, 1, 0, 2] * 3, label="a chain of 12"),
         case(arrow(6, hubs=2), [0, 1, 2, 2, 2, 2], label="two hubs and 4 others"),
         case(
             arrow(many),
@@ -245,7 +249,6 @@ def random_star_colorings(random):
 
 def colorings():
     cycle = graph([(0, 2), (2, 1), (1, 3), (3, 0)], 4)
-    turning = graph([(2, 0), (0, 3), (3, 1)], 4)
     return [
         case([{0}, {1}], [0, 0], label="two vertices without an edge, in one colour"),
         case([{0, 1}, {0, 1}], [0, 0], label="two neighbours in one colour"),
@@ -259,12 +262,15 @@ def colorings():
         case(arrow(5, hubs=2), [0, 1, 2, 2, 2], label="two hubs in two colours, leaves in a third"),
         case(graph([(0, 1), (1, 2), (0, 2)], 3), [0, 1, 2], label="a triangle in three colours"),
         case(cycle, [0, 0, 1, 1], label="a cycle of 4 in two colours"),
-        case(
-            turning,
-            [0, 0, 1, 1],
-            label="the path 2 0 3 1 in two colours",
-        ),
+        *(_path(*numbers) for numbers in permutations(range(4)) if numbers[0] < numbers[3]),
     ]
+
+
+def _path(a, b, c, d):
+    """Make a path over four vertices in this order, in two colours in turn."""
+    colors = [int(i in (b, d)) for i in range(4)]
+    path = graph([(a, b), (b, c), (c, d)], 4)
+    return case(path, colors, label=f"the path {a} {b} {c} {d} in two colours")
 
 
 def random_colorings(random):
@@ -367,6 +373,7 @@ def prices():
         case(5, 3, 2),
         case(0.5, 0.25, 8.0),
         case(120, 0.5, 29),
+        case(10_000, 1, 1.5),
     ]
 
 

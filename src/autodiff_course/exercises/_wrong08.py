@@ -181,6 +181,12 @@ def unsorted_columns(rows, colors):
     return _planned(rows, colors, lambda i, j: (j, colors[i]), backwards=True)
 
 
+def in_the_order_of_the_set(rows, colors):
+    plan = _planned(rows, colors, lambda i, j: (j, colors[i]))
+    pair_of = dict(zip(entries(rows), plan, strict=True))
+    return [pair_of[i, j] for i, row in enumerate(rows) for j in row]
+
+
 def row_of_the_column(rows, colors):
     return [(j, colors[j]) for i, j in entries(rows)]
 
@@ -233,6 +239,20 @@ def paths_alone(rows, colors):
 def ascending_paths(rows, colors):
     def ascending(*path):
         return list(path) == sorted(path)
+
+    return neighbours_differ(rows, colors) and not _bad_path(rows, colors, ascending)
+
+
+def paths_with_larger_ends(rows, colors):
+    def larger_ends(k, i, j, m):
+        return k > i and m > j
+
+    return neighbours_differ(rows, colors) and not _bad_path(rows, colors, larger_ends)
+
+
+def paths_with_ascending_ends_and_middle(rows, colors):
+    def ascending(k, i, j, m):
+        return i < j and k < m
 
     return neighbours_differ(rows, colors) and not _bad_path(rows, colors, ascending)
 

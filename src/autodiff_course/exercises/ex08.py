@@ -265,6 +265,8 @@ _mistakes(
     wrong.counted_everywhere,
     "The columns of a row are to come from left to right.",
     wrong.unsorted_columns,
+    "A set has no order: go through `sorted(row)`.",
+    wrong.in_the_order_of_the_set,
     "The pair of the mirror image is (j, colors[i]): row j, in the colour of column i.",
     wrong.row_of_the_column,
     "Which colour is alone where? Count the colour of column j in row i, not in row j.",
@@ -322,6 +324,10 @@ _mistakes(
     wrong.paths_alone,
     "A path of four along ascending numbers only: a path may turn back to smaller ones.",
     wrong.ascending_paths,
+    "A path may end at smaller numbers than its middle has: leave out `k > i` and `l > j`.",
+    wrong.paths_with_larger_ends,
+    "Order one pair of a path, its middle or its ends, not both: some paths are left out.",
+    wrong.paths_with_ascending_ends_and_middle,
 )
 is_star.add_hints(
     "Take each pair of neighbours i and j as the middle of a path k, i, j, l.",

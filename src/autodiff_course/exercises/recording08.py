@@ -74,6 +74,8 @@ def recorded_gradient(f: Callable[[Tensor], Tensor], n: int) -> list[RecordedSte
     ------
     NotImplementedError
         If the gradient needs another kind of operation.
+    ValueError
+        If the course of f depends on the numbers in x, or takes them out of PyTorch.
 
     Examples
     --------
@@ -91,6 +93,7 @@ def recorded_gradient(f: Callable[[Tensor], Tensor], n: int) -> list[RecordedSte
     t7  elementwise  add(t3, t6)
     """
     x = torch.zeros(n, dtype=torch.float64)
+    record(lambda x: [f(x)], [x])  # torch.func wraps x, and `x.tolist()` would pass unnoticed
     recording = optimise(record(lambda x: [torch.func.grad(f)(x)], [x]))
     names = {recording.inputs[0]: "x"}
     names |= {node: f"t{number}" for number, node in enumerate(recording.nodes)}
