@@ -7,12 +7,12 @@ function followMovedAnchor() {
   if (place) location.replace(place);
 }
 
-// A formula that is too wide for the screen scrolls by itself; with the keyboard, too. No other
-// formula is a stop of the Tab key.
-function letFormulasScroll() {
-  for (const formula of document.querySelectorAll("div.math")) {
-    if (formula.scrollWidth > formula.clientWidth + 2) formula.tabIndex = 0;
-    else formula.removeAttribute("tabindex");
+// A formula or an output that is too wide for the screen scrolls by itself; with the keyboard, too.
+// No other one is a stop of the Tab key.
+function letWideOnesScroll() {
+  for (const wide of document.querySelectorAll("div.math, .cell_output pre")) {
+    if (wide.scrollWidth > wide.clientWidth + 2) wide.tabIndex = 0;
+    else wide.removeAttribute("tabindex");
   }
 }
 
@@ -57,6 +57,6 @@ function nameArrows() {
 
 document.addEventListener("DOMContentLoaded", followMovedAnchor);
 document.addEventListener("DOMContentLoaded", nameArrows);
-document.addEventListener("DOMContentLoaded", letFormulasScroll);
+document.addEventListener("DOMContentLoaded", letWideOnesScroll);
 document.addEventListener("DOMContentLoaded", addCopyButtons);
-window.addEventListener("resize", letFormulasScroll);
+window.addEventListener("resize", letWideOnesScroll);

@@ -167,6 +167,8 @@ def public_names():
     for path in sorted(PACKAGE.rglob("*.py")):
         parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
         module = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+        if parts[-1] != "__init__" and parts[-1].startswith("_"):
+            continue  # what it has is handed on by another module
         for statement in ast.parse(path.read_text(encoding="utf-8")).body:
             if isinstance(statement, ast.Assign) and ast.unparse(statement.targets) == "__all__":
                 yield module, ast.literal_eval(statement.value)
