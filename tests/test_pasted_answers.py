@@ -1,6 +1,7 @@
 """Each solution, pasted as text into its notebook's cell, runs with what stands above that cell."""
 
 import ast
+import contextlib
 import importlib
 import re
 import sys
@@ -43,7 +44,9 @@ def _names_above(path, one):
         kept = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)
         for node in tree.body:
             if isinstance(node, kept) or _is_method(node, names):
-                exec(compile(ast.Module([node], []), path.name, "exec"), names)
+                # One whose default is a variable of the notebook gives nothing here.
+                with contextlib.suppress(NameError):
+                    exec(compile(ast.Module([node], []), path.name, "exec"), names)
     raise AssertionError(f"{path.name} has no cell for {one.name}")
 
 
