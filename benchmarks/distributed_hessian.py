@@ -28,7 +28,7 @@ def area(z):
     return h**2 * torch.sqrt(1 + steep).sum()
 
 
-def winding(z, steps=40, reach=2):
+def winding(z, steps=40, reach=3):
     """Do much work for each variable: what one rank saves outweighs what all of them exchange.
 
     Every point meets all that are at most `reach` away, so there are many products to share; what
