@@ -143,7 +143,9 @@ def compiled(function: Callable, examples: Sequence[torch.Tensor]) -> Callable:
     import torch._inductor
     from torch.fx.experimental.proxy_tensor import make_fx
 
-    program = torch._inductor.compile(make_fx(function)(*examples), list(examples))
+    # Traced with tensors that have no memory: real ones would stay alive as long as the graph.
+    trace = make_fx(function, tracing_mode="fake", _allow_non_fake_inputs=True)
+    program = torch._inductor.compile(trace(*examples), list(examples))
     strides = [example.stride() for example in examples]
 
     def run(*tensors):
