@@ -6,7 +6,6 @@ from collections import Counter
 
 import numpy as np
 
-from . import _cases08 as inputs
 from . import _wrong08 as wrong
 from .comparing import Tolerance
 from .drills import Problem, drill
@@ -34,13 +33,6 @@ def _mistakes(one, *messages_and_functions):
     pairs = zip(messages_and_functions[::2], messages_and_functions[1::2], strict=True)
     for message, function in pairs:
         one.mistake(message)(function)
-
-
-def _leaves(one, what):
-    """Ask that the caller's data are left as they were."""
-    one.method(f"The result is right, but {what} changed. Make new ones.")(
-        lambda call: call.unchanged
-    )
 
 
 # 1. A pattern by hand
@@ -131,9 +123,6 @@ def trace(steps):
     return known[steps[-1].name]
 
 
-trace.cases(inputs.recordings)
-trace.random_cases(inputs.random_recordings)
-_leaves(trace, "the steps are")
 _mistakes(
     trace,
     "A move takes element step.source[i], not element i.",
@@ -190,8 +179,6 @@ def greedy_colors(rows, order):
     return colors
 
 
-greedy_colors.cases(inputs.orders)
-greedy_colors.random_cases(inputs.random_orders)
 _mistakes(
     greedy_colors,
     "Two columns must also differ if both have an entry in some third row: look at the rows that "
@@ -251,8 +238,6 @@ def where_to_read(rows, colors):
     return pairs
 
 
-where_to_read.cases(inputs.star_colorings)
-where_to_read.random_cases(inputs.random_star_colorings)
 _mistakes(
     where_to_read,
     "Symmetry is not used: in a row where a colour comes twice, read the mirror image.",
@@ -312,8 +297,6 @@ def is_star(rows, colors):
     return True
 
 
-is_star.cases(inputs.colorings)
-is_star.random_cases(inputs.random_colorings)
 _mistakes(
     is_star,
     "That asks only whether neighbours differ. Look at the paths of four vertices too.",
@@ -365,8 +348,6 @@ def hubs_apart(rows, hubs, greedy):
     return colors
 
 
-hubs_apart.cases(inputs.hubs)
-_leaves(hubs_apart, "the rows are")
 _mistakes(
     hubs_apart,
     "The hubs are still in the rows of the others, so any two columns meet there.",
@@ -418,20 +399,6 @@ def from_the_leaves(edges, sums):
     return [values[edge] for edge in edges]
 
 
-from_the_leaves.cases(inputs.trees)
-from_the_leaves.random_cases(inputs.random_trees)
-_leaves(from_the_leaves, "the edges or the sums are")
-
-
-@from_the_leaves.method(
-    "The values are right, but by solving a system. Walk: each leaf tells one value at once."
-)
-def _walks(call):
-    in_c = ("linalg_lstsq", "linalg_solve", "linalg_pinv", "linalg_inv", "linalg_solve_ex")
-    packages = ("numpy.linalg", "scipy.linalg", "scipy.sparse.linalg", "scipy.optimize")
-    return not call.calls_of(*in_c) + sum(call.calls_in(one) for one in packages)
-
-
 _mistakes(
     from_the_leaves,
     "What is known must be taken off the sum at the other end before the next leaf is read.",
@@ -477,17 +444,6 @@ def arrow_jacobian(push, pull, n):
     return J
 
 
-arrow_jacobian.cases(inputs.arrows)
-
-
-@arrow_jacobian.method(
-    "The matrix is right, but it took more than three products. Columns 1 to n − 1 can share one."
-)
-def _three_products(call):
-    push, pull, _ = call.arguments
-    return call.calls_of(push) + call.calls_of(pull) <= 3
-
-
 _mistakes(
     arrow_jacobian,
     "J is not symmetric: its first row needs a product of its own, a pull.",
@@ -529,8 +485,6 @@ def pays_from(preparation, each, other):
     return int(preparation // (other - each)) + 1
 
 
-pays_from.cases(inputs.prices)
-pays_from.random_cases(inputs.random_prices)
 _mistakes(
     pays_from,
     "At that number both take the same time. Cheaper is less time.",
@@ -591,8 +545,6 @@ def newton(f, gradient, hessian, solve, x, goal):
     return x, lengths
 
 
-newton.cases(inputs.landscapes)
-_leaves(newton, "x is")
 _mistakes(
     newton,
     "No line search: t is 1 in each step. Halve it until f falls enough.",
@@ -669,3 +621,7 @@ def drill_path(random):
         else f"Vertices {first} to {first + 3} have the colours "
         f"{' '.join(map(str, colors[first : first + 4]))}.",
     )
+
+
+# What answers are tried on, and which way they must go: they need the exercises above.
+from . import _checks08  # noqa: E402, F401

@@ -1,0 +1,398 @@
+"""Typical wrong answers to the exercises of notebook 09, and what is said of each."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from scipy.sparse.linalg import splu
+from torch.nn.functional import pad
+
+from .ex09 import (
+    active_step,
+    added_entries,
+    coupled,
+    film_area,
+    kkt_step,
+    least_area,
+    line_search,
+    low_rank_solve,
+)
+
+# film_area
+
+
+def _parts(z, wire):
+    """Return the width of a cell, and the four slopes of each cell."""
+    sheet = pad(z, (1, 1, 1, 1)) + wire
+    h = 2 / (len(sheet) - 1)
+    p, q = sheet.diff(dim=0) / h, sheet.diff(dim=1) / h
+    return h, p[:, 1:], p[:, :-1], q[1:], q[:-1]
+
+
+@film_area.mistake("The slopes are too small by h: divide the differences by the width of a cell.")
+def _without_h(z, wire):
+    h, a, b, c, d = _parts(z, wire)
+    return h**2 * torch.sqrt(1 + h**2 * (a**2 + b**2 + c**2 + d**2) / 2).sum()
+
+
+@film_area.mistake("Multiply by h²: a cell is h wide and h long.")
+def _without_the_cell(z, wire):
+    h, *_ = _parts(z, wire)
+    return film_area.reference(z, wire) / h**2
+
+
+@film_area.mistake("Take the mean of the two squares in each direction, not their sum.")
+def _sum_of_squares(z, wire):
+    h, a, b, c, d = _parts(z, wire)
+    return h**2 * torch.sqrt(1 + a**2 + b**2 + c**2 + d**2).sum()
+
+
+@film_area.mistake("That is the square of the mean slope. Take the mean of the squares.")
+def _square_of_the_mean(z, wire):
+    h, a, b, c, d = _parts(z, wire)
+    return h**2 * torch.sqrt(1 + ((a + b) / 2) ** 2 + ((c + d) / 2) ** 2).sum()
+
+
+@film_area.mistake("That takes one edge for each direction. A cell has two.")
+def _one_edge(z, wire):
+    h, a, _, c, _ = _parts(z, wire)
+    return h**2 * torch.sqrt(1 + a**2 + c**2).sum()
+
+
+@film_area.mistake("The cells between the film and its wire are missing: pad z, and add the wire.")
+def _inside_only(z, wire):
+    h, *slopes = _parts(z, wire)
+    a, b, c, d = (slope[1:-1, 1:-1] for slope in slopes)
+    return h**2 * torch.sqrt(1 + (a**2 + b**2 + c**2 + d**2) / 2).sum()
+
+
+@film_area.mistake("The sheet has k + 2 points and so k + 1 cells each way: h = 2 / (k + 1).")
+def _h_of_the_free_points(z, wire):
+    h, a, b, c, d = _parts(z, wire)
+    wide = 2 / len(z)
+    steep = (h / wide) ** 2 * (a**2 + b**2 + c**2 + d**2) / 2
+    return wide**2 * torch.sqrt(1 + steep).sum()
+
+
+# coupled
+
+
+@coupled.mistake("Two heights at opposite corners of a cell meet as well.")
+def _without_corners(i, j, k):
+    return {(a, b) for a, b in coupled.reference(i, j, k) if a == i or b == j}
+
+
+@coupled.mistake("A height meets itself: its square stands in the area.")
+def _without_itself(i, j, k):
+    return coupled.reference(i, j, k) - {(i, j)}
+
+
+@coupled.mistake("Some of your points lie on the wire or beyond it: rows and columns end at k − 1.")
+def _beyond_the_rim(i, j, k):
+    return {(a, b) for a in (i - 1, i, i + 1) for b in (j - 1, j, j + 1)}
+
+
+@coupled.mistake("Nothing meets across the sheet: the first column is no neighbour of the last.")
+def _around_the_torus(i, j, k):
+    return {(a % k, b % k) for a in (i - 1, i, i + 1) for b in (j - 1, j, j + 1)}
+
+
+# added_entries
+
+
+def _dense_entries(f, k):
+    """Count the non-zero entries where the obstacle presses: the slow way, and no tracing."""
+    z = 0.1 * torch.arange(k * k, dtype=torch.float64).cos().view(k, k)
+    return int(torch.func.hessian(f)(z).count_nonzero())
+
+
+@added_entries.mistake("Those are all the entries of the term. How many of them are new?")
+def _all_of_the_term(area, term, k):
+    return _dense_entries(term, k)
+
+
+@added_entries.mistake(
+    "Those are all the entries of the sum. Subtract those that the area has without the term."
+)
+def _all_of_the_sum(area, term, k):
+    return _dense_entries(lambda z: area(z) + term(z), k)
+
+
+@added_entries.mistake(
+    "You counted values at one z, it seems; at another z more can differ from zero. The pattern "
+    "tells what can."
+)
+def _at_one_place(area, term, k):
+    z = torch.zeros(k, k, dtype=torch.float64)
+    both = torch.func.hessian(lambda z: area(z) + term(z))(z).count_nonzero()
+    return int(both - torch.func.hessian(area)(z).count_nonzero())
+
+
+# line_search
+
+
+@line_search.mistake("That is the full step, whatever f says.")
+def _full_step(f, value, slope):
+    return 1.0
+
+
+@line_search.mistake(
+    "Any fall is enough for yours. Ask for a fair part, 10⁻⁴·t·slope, of what the slope promises."
+)
+def _any_fall(f, value, slope):
+    t = 1.0
+    while f(t) > value + 1e-14 * abs(value):
+        t /= 2
+    return t
+
+
+@line_search.mistake("The slope is negative: add 10⁻⁴·t·slope, do not subtract it.")
+def _wrong_sign_of_slope(f, value, slope):
+    return line_search.reference(f, value, -slope)
+
+
+def _search(enough, factor=0.5, t=1.0, most=60):
+    """Return the first t, at most `most` times shortened, at which `enough` holds."""
+    for _ in range(most):
+        if enough(t):
+            return t
+        t *= factor
+    return t
+
+
+@line_search.mistake("t is missing in 10⁻⁴·t·slope: a short step can promise only little.")
+def _without_t(f, value, slope):
+    return _search(lambda t: f(t) <= value + 1e-4 * slope + 1e-14 * abs(value))
+
+
+@line_search.mistake("10⁻⁴·t·slope has t once, not t².")
+def _with_t_squared(f, value, slope):
+    return _search(lambda t: f(t) <= value + 1e-4 * t * t * slope + 1e-14 * abs(value))
+
+
+@line_search.mistake("Too large a part of the slope: 10⁻⁴ of what it promises is enough.")
+def _half_of_the_slope(f, value, slope):
+    return _search(lambda t: f(t) <= value + 0.5 * t * slope + 1e-14 * abs(value))
+
+
+@line_search.mistake("1e-14·|value|, with the bars: a negative value would ask for more, not less.")
+def _without_bars(f, value, slope):
+    return _search(lambda t: f(t) <= value + 1e-4 * t * slope + 1e-14 * value)
+
+
+@line_search.mistake("Try the full step first: t begins at 1.")
+def _starts_at_a_half(f, value, slope):
+    return line_search.reference(lambda t: f(t / 2), value, slope / 2) / 2
+
+
+@line_search.mistake("Halve t each time: 1, 1/2, 1/4, …")
+def _in_thirds(f, value, slope):
+    return _search(lambda t: f(t) <= value + 1e-4 * t * slope + 1e-14 * abs(value), 1 / 3)
+
+
+@line_search.mistake("Yours stops after twenty halvings. Some steps need more.")
+def _twenty_at_most(f, value, slope):
+    enough = lambda t: f(t) <= value + 1e-4 * t * slope + 1e-14 * abs(value)  # noqa: E731
+    return _search(enough, most=20)
+
+
+@line_search.mistake("Yours searches for the least area. The first t that is good enough will do.")
+def _least_of_all(f, value, slope):
+    best = min((0.5**m for m in range(30)), key=lambda t: (float(f(t)), -t))
+    return best
+
+
+@line_search.mistake("One halving too many: test first, then halve.")
+def _once_too_often(f, value, slope):
+    return line_search.reference(f, value, slope) / 2
+
+
+@line_search.mistake("That is the area after the step. Return t.")
+def _area_instead(f, value, slope):
+    return f(line_search.reference(f, value, slope))
+
+
+# least_area
+
+
+def _newton(area, wire, most):
+    """Return the area after `most` Newton steps with a line search, or fewer."""
+    z = torch.zeros_like(wire[1:-1, 1:-1])
+    for _ in range(most):
+        gradient, value = torch.func.grad_and_value(area)(z, wire)
+        if gradient.abs().max() < 1e-10:
+            break
+        hessian = torch.func.hessian(area)(z, wire).reshape(z.numel(), z.numel())
+        step = torch.linalg.solve(hessian, gradient.flatten()).view_as(z)
+        slope, t = -(gradient * step).sum(), 1.0
+        while area(z - t * step, wire) > value + 1e-4 * t * slope + 1e-14:
+            t /= 2
+        z = z - t * step
+    return area(z, wire).item()
+
+
+@least_area.mistake("Five steps are too few for this wire: go on until the gradient vanishes.")
+def _five_steps(area, wire):
+    return _newton(area, wire, 5)
+
+
+@least_area.mistake("That is the area at the start, z = 0: it has not been minimised.")
+def _at_the_start(area, wire):
+    return area(torch.zeros_like(wire[1:-1, 1:-1]), wire).item()
+
+
+@least_area.mistake("That is the area after one Newton step: go on until the gradient vanishes.")
+def _one_step(area, wire):
+    z = torch.zeros_like(wire[1:-1, 1:-1])
+    gradient = torch.func.grad(area)(z, wire).flatten()
+    hessian = torch.func.hessian(area)(z, wire).reshape(z.numel(), z.numel())
+    return area(z - torch.linalg.solve(hessian, gradient).view_as(z), wire).item()
+
+
+@least_area.mistake(
+    "That is the least area of a soap film: minimise the `area` that you are given."
+)
+def _always_the_same_area(area, wire):
+    return least_area.reference(film_area.reference, wire)
+
+
+@least_area.mistake("That is the film of a flat wire: pass on the `wire` that you are given.")
+def _flat_wire(area, wire):
+    return area(torch.zeros_like(wire[1:-1, 1:-1]), torch.zeros_like(wire)).item()
+
+
+# kkt_step
+
+
+@kkt_step.mistake("That is the step without the condition: a·s = q does not hold.")
+def _without_the_condition(solve, a, r, q):
+    return solve(r), 0.0
+
+
+@kkt_step.mistake("Your step has a·s = 0. It is to be q.")
+def _without_q(solve, a, r, q):
+    return kkt_step.reference(solve, a, r, 0.0)
+
+
+@kkt_step.mistake("a·s = q holds, but m has the wrong sign: S·s + m·a = r.")
+def _wrong_sign_of_m(solve, a, r, q):
+    s, m = kkt_step.reference(solve, a, r, q)
+    return s, -m
+
+
+@kkt_step.mistake(
+    "a·s = q does not hold: put your s back in. Check the sign of q in the formula of m."
+)
+def _wrong_sign_of_q(solve, a, r, q):
+    return kkt_step.reference(solve, a, r, -q)
+
+
+@kkt_step.mistake(
+    "S·s + m·a is not r: put s and m back in. Check the sign of m in s = S⁻¹r − m·S⁻¹a."
+)
+def _adds_the_response(solve, a, r, q):
+    without, response = solve(r), solve(a)
+    m = (a @ without - q) / (a @ response)
+    return without + m * response, m
+
+
+@kkt_step.mistake("The sign of m is the other one in both places, so a·s is not q: put s back in.")
+def _m_from_minus(solve, a, r, q):
+    without, response = solve(r), solve(a)
+    m = -(a @ without - q) / (a @ response)
+    return without - m * response, m
+
+
+@kkt_step.mistake("Divide by a·S⁻¹a, not by a·a: it is S⁻¹a that m moves s by.")
+def _divided_by_a_a(solve, a, r, q):
+    without, response = solve(r), solve(a)
+    m = (a @ without - q) / (a @ a)
+    return without - m * response, m
+
+
+@kkt_step.mistake("Return both, the vector s and then the number m.")
+def _step_alone(solve, a, r, q):
+    return kkt_step.reference(solve, a, r, q)[0]
+
+
+@kkt_step.mistake("The vector s comes first, then the number m.")
+def _number_first(solve, a, r, q):
+    return kkt_step.reference(solve, a, r, q)[::-1]
+
+
+# low_rank_solve
+
+
+@low_rank_solve.mistake("The term c·u·uᵀ is lost: that is S⁻¹b.")
+def _without_the_term(solve, u, c, b):
+    return solve(b)
+
+
+@low_rank_solve.mistake("The correction has the wrong sign.")
+def _wrong_sign(solve, u, c, b):
+    return 2 * solve(b) - low_rank_solve.reference(solve, u, c, b)
+
+
+@low_rank_solve.mistake("Divide by 1 + c·(u·S⁻¹u): you seem to have left out the 1.")
+def _without_the_one(solve, u, c, b):
+    without, response = solve(b), solve(u)
+    return without - response * ((u @ without) / (u @ response))
+
+
+@low_rank_solve.mistake("A factor c is missing in the numerator.")
+def _without_c(solve, u, c, b):
+    without, response = solve(b), solve(u)
+    return without - response * ((u @ without) / (1 + c * (u @ response)))
+
+
+@low_rank_solve.mistake("A factor c is missing in the denominator, 1 + c·(u·S⁻¹u).")
+def _without_c_below(solve, u, c, b):
+    without, response = solve(b), solve(u)
+    return without - response * (c * (u @ without) / (1 + u @ response))
+
+
+@low_rank_solve.mistake("The denominator is 1 + c·(u·S⁻¹u), with a plus.")
+def _minus_below(solve, u, c, b):
+    without, response = solve(b), solve(u)
+    return without - response * (c * (u @ without) / (1 - c * (u @ response)))
+
+
+# active_step
+
+
+@active_step.mistake(
+    "That is the step of the whole film, set to 0 where active: H·s = −g no longer holds beside "
+    "these points. Leave their columns out before you solve."
+)
+def _overwritten(H, g, active):
+    return np.where(active, 0.0, splu(H.tocsc()).solve(-g))
+
+
+@active_step.mistake(
+    "With g = 0 in the active rows their unknowns move all the same, since their neighbours do."
+)
+def _gradient_cut(H, g, active):
+    return splu(H.tocsc()).solve(np.where(active, 0.0, -g))
+
+
+@active_step.mistake(
+    "First g = 0 and then s = 0 where active: in the solve between, these unknowns still moved. "
+    "Leave their columns out before you solve."
+)
+def _both_cut(H, g, active):
+    return np.where(active, 0.0, _gradient_cut(H, g, active))
+
+
+@active_step.mistake("The sign of g: H·s = −g.")
+def _wrong_sign_of_g(H, g, active):
+    return -active_step.reference(H, g, active)
+
+
+@active_step.mistake("True in `active` means that s is 0 there. You have exchanged the two.")
+def _exchanged(H, g, active):
+    return active_step.reference(H, g, ~active) if active.any() else 0 * g
+
+
+@active_step.mistake("Return n numbers, with the zeros of the active unknowns in their places.")
+def _free_numbers_only(H, g, active):
+    return active_step.reference(H, g, active)[~active]
