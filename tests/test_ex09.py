@@ -147,6 +147,17 @@ def test_a_search_that_counts_its_halvings_is_right():
     assert result, result
 
 
+@pytest.mark.parametrize("part", [1e-3, 0.1])
+def test_a_search_that_asks_for_another_part_is_wrong(part):
+    def answer(f, value, slope):
+        t = 1.0
+        while f(t) > value + part * t * slope + 1e-14 * abs(value):
+            t /= 2
+        return t
+
+    assert ex09.line_search.check(answer).status == "wrong"
+
+
 def test_a_search_that_evaluates_twice_is_another_way():
     def answer(f, value, slope):
         t = 1

@@ -157,6 +157,7 @@ def _lines():
     return [
         case(_along(3.0), 1.0, -1.0, label="f(t) = 1 − t + 3t²"),
         case(_along(0.9), 1.0, -1.0, label="f(t) = 1 − t + 0.9t²"),
+        case(_along(1 - 5e-4), 1.0, -1.0, label="f(t) = 1 − t + 0.9995t²"),
         case(_along(1 - 5e-5), 1.0, -1.0, label="f(t) = 1 − t + 0.99995t²"),
         case(_along(1 + 5e-5), 1.0, -1.0, label="f(t) = 1 − t + 1.00005t²"),
         case(_along(2e4), 1.0, -1.0, label="f(t) = 1 − t + 20000t²", too_slow=fair),

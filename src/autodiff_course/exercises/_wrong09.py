@@ -137,7 +137,7 @@ def _full_step(f, value, slope):
 
 
 @line_search.mistake(
-    "Any fall is enough for yours. Ask for a fair part, 10⁻⁴·t·slope, of what the slope promises."
+    "Any fall is enough for yours. Ask for a small part, 10⁻⁴·t·slope, of what the slope promises."
 )
 def _any_fall(f, value, slope):
     t = 1.0

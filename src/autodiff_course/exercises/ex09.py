@@ -133,7 +133,7 @@ added_entries.add_hints(
 
 @exercise(
     minutes=8,
-    insight="A step that lowers the area a little, each time less, may never arrive; a fair part "
+    insight="A step that lowers the area a little, each time less, may never arrive; a fixed part "
     "of what the slope promises leads to where the slope vanishes.",
     next_try="What does yours do if f(t) is NaN? Which side of the comparison decides?",
 )
