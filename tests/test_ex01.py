@@ -424,7 +424,7 @@ def test_a_walk_along_every_path_is_told_that_there_are_too_many():
         send(order[-1], 1.0)
         return adjoint
 
-    result = ex01.reverse_sweep.check(answer)
+    result = ex01.reverse_sweep.check(answer, seconds=1)
     assert result.status == "other way"
     assert "has 2^60" in result.message
 

@@ -464,7 +464,11 @@ def test_the_limit_is_the_largest_number_of_paths_listed():
 def test_by_default_a_thousand_paths_are_listed_and_1024_are_not():
     x, y = doubling(9)
     assert len(paths(x, y)) == 512
-    assert len(paths(x, sum([x] * 1000, start=Scalar(0.0)))) == 1000
+    layers = [x]
+    for _ in range(9):
+        layers.append(layers[-1] + layers[-1])
+    # 1000 = 512 + 256 + 128 + 64 + 32 + 8
+    assert len(paths(x, sum((layers[k] for k in (9, 8, 7, 6, 5)), start=layers[3]))) == 1000
     with pytest.raises(ValueError, match="1024"):
         paths(*doubling(10))
 
