@@ -201,7 +201,7 @@ def _tall():
     return [
         case(narrow),
         case(torch.tensor([[1.0], [0.5]], dtype=torch.float64)),
-        case(torch.tensor([[2.0, 0.0], [0.0, 0.1], [0.0, 0.0]], dtype=torch.float64)),
+        case(torch.tensor([[2.0, 0.0], [0.0, 0.2], [0.0, 0.0]], dtype=torch.float64)),
         case(_random(6, 3, 5), label="a random 6 × 3 matrix"),
     ]
 

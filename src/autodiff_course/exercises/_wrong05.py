@@ -350,10 +350,11 @@ pseudo_inverse.add_mistakes(
     _square_part,
     "The descent was too short: let the gradient say when to stop.",
     _stopped(5),
-    "Enough for some, and too short for the matrix with the condition number 20, as κ² says: "
+    "Enough for some, and too short for the matrix with the condition number 10, as κ² says: "
     "let the gradient say when to stop, not a count.",
     _stopped(100),
-    "The descent has not moved from its start at 0: why did it stop?",
+    "The best that this descent found is its start at 0. Print its `.reason`: after 'not finite' "
+    "the step was too long for this X, and section 7 has one that fits.",
     _stopped(0),
     _OTHER_DTYPE,
     _stopped(0, dtype=torch.float32),
