@@ -59,8 +59,8 @@ def saved_bytes(f, *inputs):
 saved_bytes.add_hints(
     "Begin with `saved_by`, and look at the storage of each tensor that is put away.",
     "Keep the sizes in a dict with the storage's address as key: the same storage twice is one.",
-    "Return the tensor, detached or not, from the hook: what is let go gives its address to the "
-    "next tensor, and two storages are counted as one.",
+    "Return the tensor, detached, from the hook: what is let go gives its address to the next "
+    "tensor, and two storages are counted as one.",
 )
 
 
