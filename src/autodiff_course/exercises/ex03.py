@@ -32,10 +32,10 @@ __all__ = [
     next_try="Which layer of torch.nn keeps the most bytes for each byte of its input?",
 )
 def saved_bytes(f, *inputs):
-    """Return how many bytes the call ``f(*inputs)`` keeps for its backward sweep.
+    """Return how many bytes the call ``f(*inputs)`` puts away for its backward sweep.
 
     Count the storage of each saved tensor, and each storage once. The inputs count too where they
-    are kept.
+    are kept, and let go of everything when you return.
 
     Examples
     --------
