@@ -19,20 +19,32 @@ def _message(one, answer):
 # 1. saved_bytes
 
 
-def test_saved_bytes_may_keep_the_storages_themselves():
+def _counting_storages(hand_on):
+    """Make a count that keeps the storages, and hands each tensor on in this way."""
+
     def answer(f, *inputs):
         storages = []
 
         def put_away(tensor):
             if all(tensor.untyped_storage().data_ptr() != s.data_ptr() for s in storages):
                 storages.append(tensor.untyped_storage())
-            return tensor
+            return hand_on(tensor)
 
         with saved_tensors_hooks(put_away, lambda tensor: tensor):
             f(*inputs)
         return sum(storage.nbytes() for storage in storages)
 
-    assert ex03.saved_bytes.check(answer)
+    return answer
+
+
+@pytest.mark.parametrize("hand_on", [torch.Tensor.detach, lambda tensor: tensor.data])
+def test_saved_bytes_may_keep_the_storages_themselves(hand_on):
+    assert ex03.saved_bytes.check(_counting_storages(hand_on))
+
+
+def test_a_hook_that_keeps_a_result_with_its_graph_is_told_to_detach_it():
+    message = _message(ex03.saved_bytes, _counting_storages(lambda tensor: tensor))
+    assert "lives on after you returned" in message
 
 
 def test_a_hook_that_lets_its_tensors_go_is_told_why_the_count_is_wrong():

@@ -94,7 +94,8 @@ def finite_difference(
     Cost in calls of f: 1 for the value; in a backward sweep one ("forward") or two more for each
     element of a tensor that asks; 1 or 2 more for a JVP. Without `step` one more for each first
     derivative, at a point in between: a VJP looks there at one sum of the outputs, a JVP at each of
-    them, and so refuses more. Not every bend is seen. Under ``torch.vmap`` all that for each
+    them, and so refuses more. Not every bend is seen: none where all values are below 4e-4, since
+    the alarm counts in units of ``max(1, abs(f(x)))``. Under ``torch.vmap`` all that for each
     sample. A derivative under ``vmap``, as in ``jacfwd``, cannot raise: what would be refused is
     NaN. There a weight that f takes from outside counts as a constant.
 

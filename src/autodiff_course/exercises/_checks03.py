@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
+
 import torch
 from torch.utils.checkpoint import checkpoint
 
 from . import chains03
-from .chains03 import Watched, bent, descended, values, wanting
+from .chains03 import Remembered, Watched, bent, descended, values, wanting
 from .ex03 import (
     best_segment,
     descend_in_place,
@@ -52,12 +54,24 @@ def _calls():
         "torch.sin in float64": (torch.sin, wanting(30, 20, dtype=torch.float64)),
         "two slices of ten numbers each": (_sum_of_slices, wanting(1000)),
         "five sines": (_chain_of_five, wanting(100)),
-        "torch.exp of 100 numbers": (torch.exp, wanting(100)),
+        "torch.exp of 100 numbers": (Remembered(), wanting(100)),
         "100 sines": (chains03.hundred_sines, wanting(1000)),
         "A @ W, where only W wants a gradient": (_times_fixed, wanting(20, 5)),
         "x * y of two sizes": (torch.mul, wanting(30, 20), wanting(20, seed=1)),
     }
     return [case(*call, label=label) for label, call in calls.items()]
+
+
+@saved_bytes.method(
+    "The count is right, but a result lives on after you returned: the graph keeps it, and it "
+    "holds the graph. Return `tensor.detach()` from the hook."
+)
+def _sets_free(call):
+    f = call.arguments[0]
+    if not isinstance(f, Remembered):
+        return True
+    gc.collect()  # a cycle within Python alone is no fault
+    return not f.is_alive
 
 
 @gradient_with_checkpoints.cases

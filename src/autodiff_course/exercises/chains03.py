@@ -9,6 +9,7 @@ import torch
 from torch.autograd.graph import saved_tensors_hooks
 
 __all__ = [
+    "Remembered",
     "Watched",
     "adjoint_of_ones",
     "adjoint_of_the_end",
@@ -84,6 +85,27 @@ def hundred_sines(x):
             "return the tensor, or its `detach()`"
         ) from None
     return y
+
+
+class Remembered:
+    """An exponential function that knows whether its last result is still alive."""
+
+    def __init__(self):
+        self.result = None
+
+    def __call__(self, x):
+        """Return exp(x), of which the graph keeps the result."""
+        y = torch.exp(x)
+        self.result = weakref.ref(y)
+        return y
+
+    @property
+    def is_alive(self):
+        """Whether somebody still holds the result of the last call."""
+        return self.result is not None and self.result() is not None
+
+    def __repr__(self):
+        return "torch.exp"
 
 
 class Watched:

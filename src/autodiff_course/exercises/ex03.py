@@ -32,10 +32,10 @@ __all__ = [
     next_try="Which layer of torch.nn keeps the most bytes for each byte of its input?",
 )
 def saved_bytes(f, *inputs):
-    """Return how many bytes the call ``f(*inputs)`` keeps for its backward sweep.
+    """Return how many bytes the call ``f(*inputs)`` puts away for its backward sweep.
 
     Count the storage of each saved tensor, and each storage once. The inputs count too where they
-    are kept.
+    are kept, and let go of everything when you return.
 
     Examples
     --------
@@ -59,8 +59,8 @@ def saved_bytes(f, *inputs):
 saved_bytes.add_hints(
     "Begin with `saved_by`, and look at the storage of each tensor that is put away.",
     "Keep the sizes in a dict with the storage's address as key: the same storage twice is one.",
-    "Return the tensor, detached or not, from the hook: what is let go gives its address to the "
-    "next tensor, and two storages are counted as one.",
+    "Return the tensor, detached, from the hook: what is let go gives its address to the next "
+    "tensor, and two storages are counted as one.",
 )
 
 
