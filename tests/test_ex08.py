@@ -358,6 +358,13 @@ def test_counting_up_is_right():
     )
 
 
+def test_a_none_that_is_meant_is_not_taken_for_a_missing_return():
+    result = ex08.pays_from.check(
+        lambda once, each, other: ex08.pays_from.reference(once, each, other) if once < 9 else None
+    )
+    assert not result and result.message == "Expected a number, got None."
+
+
 # newton
 
 
@@ -397,7 +404,7 @@ def _keywords(**given):
         ({"size": np.linalg.norm}, "That is the length of the gradient."),
         ({"enough": 0.0}, "Any fall is taken."),
         ({"turn": False}, "gᵀs is not negative there"),
-        ({"turn": False, "halvings": 10**9}, "the loop does not end"),
+        ({"turn": False, "halvings": 10**9}, "gᵀs is not negative there"),
         ({"halvings": 10**9}, "your loop goes on"),
     ],
 )
