@@ -178,7 +178,8 @@ def minimised(
     x,
     goal,
     *,
-    step=None,
+    descent=False,
+    sign=-1,
     search=True,
     most=10**9,
     enough=1e-4,
@@ -192,7 +193,7 @@ def minimised(
     """Minimise as the task says, but for one clause of it."""
     lengths = []
     while size(g := gradient(x)) > goal and len(lengths) < most:
-        s = step(lambda g: solve(hessian(x), g), g) if step else -solve(hessian(x), g)
+        s = -g if descent else sign * solve(hessian(x), g)
         slope = g @ s
         if uphill(slope):
             s = -g
@@ -225,17 +226,15 @@ def newton_along_the_level(*arguments):
 
 
 def newton_by_descent(*arguments):
-    return minimised(*arguments, step=lambda solved, g: -g)
+    return minimised(*arguments, descent=True)
 
 
 def newton_backwards(*arguments):
-    return minimised(
-        *arguments, step=lambda solved, g: solved(g), uphill=lambda slope: False, most=60
-    )
+    return minimised(*arguments, sign=1, uphill=lambda slope: False, most=60)
 
 
 def newton_sign_forgotten(*arguments):
-    return minimised(*arguments, step=lambda solved, g: solved(g))
+    return minimised(*arguments, sign=1)
 
 
 def newton_one_step(*arguments):

@@ -6,8 +6,8 @@ from collections import Counter
 
 import numpy as np
 
+from ._drills08 import drill_band, drill_entries, drill_path
 from .comparing import Tolerance
-from .drills08 import drill_band, drill_entries, drill_path
 from .framework import exercise
 
 __all__ = [
@@ -31,7 +31,7 @@ __all__ = [
 
 
 @exercise(
-    minutes=4,
+    minutes=5,
     form="four rows of four zeros and ones",
     insight="An entry needs two variables that meet in one non-linear operation.",
     next_try="Add x₀·x₂ and write down which two entries are new.",
@@ -56,7 +56,7 @@ pattern_by_hand.add_hints(
 
 
 @exercise(
-    minutes=15,
+    minutes=25,
     insight="No number was looked at, so the sets hold for every x.",
     next_try="Let a product with a constant 0 end a dependence. What must a step tell you for it?",
 )
@@ -108,7 +108,7 @@ trace.add_hints(
 
 
 @exercise(
-    minutes=12,
+    minutes=20,
     insight="Columns of one colour never meet in a row, so one product gives all their entries.",
     next_try="Give it the columns of a grid in several orders. How far apart do the counts lie?",
 )
@@ -144,7 +144,7 @@ greedy_colors.add_hints(
 
 
 @exercise(
-    minutes=12,
+    minutes=20,
     uses="from collections import Counter",
     insight="The plan is made once. Each further Hessian is then one indexed read.",
     next_try="Return None where neither of the two works. What have you written?",
@@ -182,7 +182,7 @@ where_to_read.add_hints(
 
 
 @exercise(
-    minutes=12,
+    minutes=20,
     insight="Two colours may span a star, but no path of four vertices.",
     next_try="Write the other check: did you look for paths, or for entries that can be read?",
 )
@@ -222,7 +222,7 @@ is_star.add_hints(
 
 
 @exercise(
-    minutes=8,
+    minutes=10,
     insight="A hub pays one product for itself, and all others are coloured as if it were absent.",
     next_try="Which vertices of a graph would you call hubs? Try a bound on the length of a row.",
 )
@@ -258,7 +258,7 @@ hubs_apart.add_hints(
 
 
 @exercise(
-    minutes=12,
+    minutes=20,
     uses="from collections import Counter",
     insight="Each sum with one unknown gives it away, and taking it off makes the next leaf.",
     next_try="Let one sum be off by 1e-6. Which values are off, and by how much?",
@@ -296,7 +296,7 @@ from_the_leaves.add_hints(
 
 
 @exercise(
-    minutes=8,
+    minutes=10,
     uses="import numpy as np",
     insight="A column costs one push, a row one pull; what is left shares one more.",
     next_try="What if the bottom row were full too?",
@@ -334,7 +334,7 @@ arrow_jacobian.add_hints(
 
 
 @exercise(
-    minutes=4,
+    minutes=8,
     insight="A preparation is an investment: name the number from which it pays.",
     next_try="Put in the times that you measure for a function of your own.",
 )
@@ -364,7 +364,7 @@ pays_from.add_hints(
 
 
 @exercise(
-    minutes=15,
+    minutes=25,
     seconds=20.0,
     uses="import numpy as np",
     tolerance=Tolerance(1e-6, 1e-6),
