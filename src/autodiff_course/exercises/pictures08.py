@@ -37,7 +37,7 @@ def spy(matrices: Sequence, titles: Sequence[str], size: float = 2.13) -> plt.Fi
     """
     figure, axes = plt.subplots(1, len(titles), figsize=(size * len(titles), size + 0.4))
     for axis, matrix, title in zip(np.atleast_1d(axes), matrices, titles, strict=True):
-        axis.spy(matrix, markersize=60 * size / matrix.shape[0], color="#0072B2")
+        axis.spy(matrix, markersize=min(6, 60 * size / matrix.shape[0]), color="#0072B2")
         axis.set_title(title, fontsize=11)
         axis.set(xticks=[], yticks=[])
     figure.tight_layout()
@@ -127,10 +127,12 @@ def draw_graph(
         face, shape = ("white", "o") if color is None else (COLORS[look], SHAPES[look])
         size = 620 if shape in "^v" else 420
         axis.scatter(a, b, s=size, color=face, marker=shape, edgecolors="black", zorder=2)
-        axis.text(a, b, label, ha="center", va="center", zorder=3, fontsize=11)
+        inside = (0, {"^": -3, "v": 3}.get(shape, 0))
+        where = dict(xy=(a, b), xytext=inside, textcoords="offset points", zorder=3, fontsize=12)
+        axis.annotate(label, **where, ha="center", va="center")
     axis.set_axis_off()
     axis.margins(0.16)
-    axis.set_title(title, fontsize=11)
+    axis.set_title(title, fontsize=12)
 
 
 def draw_index_sets(
@@ -173,13 +175,16 @@ def draw_index_sets(
         for i, one in enumerate(sets[step.name]):
             box = dict(boxstyle="round", fc="#FBE6D8" if follow in one else "white", ec="black")
             label = "{" + ",".join(map(str, sorted(one))) + "}" if one else "–"
-            axis.text(a, b - i, label, ha="center", va="center", bbox=box, fontsize=11, zorder=3)
-        head = f"{step.name} = {step.text}" if step.operands else "x"
+            axis.text(a, b - i, label, ha="center", va="center", bbox=box, fontsize=11.5, zorder=3)
+        head = f"{step.name} =\n{step.text}" if step.operands else "x"
         plain = dict(boxstyle="square,pad=0.05", fc="white", ec="none", alpha=0.85)
-        head = head.replace(" into ", "\ninto ").replace(" of ", "\nof ")
-        axis.text(a, b + 0.42, head, ha="center", fontsize=10.5, bbox=plain, zorder=4)
+        head = head.replace(" of ", "\nof ")
+        style = dict(
+            ha="center", va="bottom", fontsize=11.5, linespacing=1.05, bbox=plain, zorder=4
+        )
+        axis.text(a, b + 0.42, head, **style)
     right, low = max(a for a, _ in corner.values()), min(b for _, b in corner.values())
-    axis.set(xlim=(-0.5, right + 0.8), ylim=(low - steps[-1].size, 2.0))
+    axis.set(xlim=(-0.5, right + 0.8), ylim=(low - steps[-1].size + 0.4, 2.4))
     axis.set_axis_off()
 
 
@@ -202,6 +207,6 @@ def _corners(steps):
         depth[step.name] = 1 + max((depth[name] for name in step.operands), default=-1)
         above = min((-corner[name][1] for name in step.operands), default=0)
         lane = max(used.get(depth[step.name], 0), above)
-        used[depth[step.name]] = lane + step.size + 1
+        used[depth[step.name]] = lane + step.size + 1.7
         corner[step.name] = 2.0 * depth[step.name], -1.0 * lane
     return corner
