@@ -5,6 +5,7 @@ import re
 from collections import Counter, defaultdict
 from itertools import combinations, product
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from scipy.sparse.linalg import splu, spsolve
 
 from autodiff_course.exercises import _cases08, ex08
+from autodiff_course.exercises.pictures08 import draw_graph, draw_index_sets
 from autodiff_course.exercises.recording08 import recorded_gradient
 from autodiff_course.sparse import color, hessian_pattern, verify_coloring
 
@@ -358,6 +360,13 @@ def test_counting_up_is_right():
     )
 
 
+def test_a_none_that_is_meant_is_not_taken_for_a_missing_return():
+    result = ex08.pays_from.check(
+        lambda once, each, other: ex08.pays_from.reference(once, each, other) if once < 9 else None
+    )
+    assert not result and result.message == "Expected a number, got None."
+
+
 # newton
 
 
@@ -397,7 +406,7 @@ def _keywords(**given):
         ({"size": np.linalg.norm}, "That is the length of the gradient."),
         ({"enough": 0.0}, "Any fall is taken."),
         ({"turn": False}, "gᵀs is not negative there"),
-        ({"turn": False, "halvings": 10**9}, "the loop does not end"),
+        ({"turn": False, "halvings": 10**9}, "gᵀs is not negative there"),
         ({"halvings": 10**9}, "your loop goes on"),
     ],
 )
@@ -430,6 +439,33 @@ def test_newton_minimises_what_scipy_and_torch_make():
     for solve in (spsolve, lambda H, g: splu(H).solve(g)):
         x, lengths = ex08.newton.reference(value, gradient, hessian, solve, np.full(20, -1.0), 1e-9)
         assert np.allclose(x, 1) and lengths[-1] == 1 > min(lengths)
+
+
+# Pictures
+
+
+def test_neighbouring_colors_differ_in_shape_and_fill():
+    figure, axis = plt.subplots()
+    draw_graph(axis, [(0, 0), (1, 0), (2, 0)], _cases08.chain(3), [0, 1, None], thick=[(1, 0)])
+    looks = [
+        (dots.get_facecolor().tobytes(), dots.get_paths()[0].vertices.tobytes())
+        for dots in axis.collections
+    ]
+    widths = [line.get_linewidth() for line in axis.lines]
+    plt.close(figure)
+    assert len({face for face, _ in looks}) == 3
+    assert looks[0][1] != looks[1][1] and widths[0] > widths[1]
+
+
+def test_a_sum_is_drawn_from_all_that_it_adds_up():
+    steps = recorded_gradient(lambda x: (x**2).sum() ** 2, 3)
+    assert "sum" in {step.kind for step in steps}
+    figure, axis = plt.subplots()
+    draw_index_sets(axis, steps, ex08.trace.reference, follow=2)
+    texts = [text.get_text() for text in axis.texts]
+    marked = [line for line in axis.lines if line.get_linewidth() > 2]
+    plt.close(figure)
+    assert texts.count("{0,1,2}") >= 4 and 3 < len(marked) < len(axis.lines)
 
 
 # Drills

@@ -1,15 +1,14 @@
-"""Typical wrong answers to the exercises of notebook 08; what is said of each stands in ex08."""
+"""Typical wrong answers to the exercises of notebook 08 about patterns and colours.
 
-import math
+What is said of each stands in `_checks08`.
+"""
+
 from collections import Counter
-
-import numpy as np
-from scipy.sparse.linalg import spsolve
 
 # trace
 
 
-def traced(steps, move=None, join=None, constant=None, last=True):
+def traced(steps, move=None, join=None, constant=None, joined=None, last=True):
     """Trace with another rule for one kind of step."""
     known = {}
     for step in steps:
@@ -22,7 +21,7 @@ def traced(steps, move=None, join=None, constant=None, last=True):
             sets = [set() if k is None else given[0][k] for k in step.source]
             sets = move(given[0], step) if move else sets
         elif step.kind == "sum":
-            sets = [set().union(*given[0])]
+            sets = joined(given[0]) if joined else [set().union(*given[0])]
         else:
             wide = [part * (step.size if len(part) == 1 else 1) for part in given]
             sets = [set().union(*parts) for parts in zip(*wide, strict=True)]
@@ -81,6 +80,36 @@ def trace_shared_sets(steps):
             for i in range(step.size):
                 sets[i] |= part[i if len(part) > 1 else 0]
         return sets
+
+    return traced(steps, join=join)
+
+
+def trace_intersections(steps):
+    def join(given, step):
+        parts = [part * (step.size if len(part) == 1 else 1) for part in given]
+        return [set.intersection(*map(set, meeting)) for meeting in zip(*parts, strict=True)]
+
+    return traced(steps, join=join)
+
+
+def trace_moved_the_other_way(steps):
+    def move(given, step):
+        sets = [set() for _ in range(step.size)]
+        for i, k in enumerate(step.source):
+            if k is not None and i < len(given) and k < step.size:
+                sets[k] = given[i]
+        return sets
+
+    return traced(steps, move=move)
+
+
+def trace_sums_not_joined(steps):
+    return traced(steps, joined=lambda given: given[:1])
+
+
+def trace_beyond_one_element(steps):
+    def join(given, step):
+        return [set().union(*(part[i] for part in given)) for i in range(step.size)]
 
     return traced(steps, join=join)
 
@@ -145,6 +174,14 @@ def zero_is_no_color(rows, order):
     return colors
 
 
+def own_row_left_out(rows, order):
+    colors = [None] * len(rows)
+    for j in order:
+        taken = {colors[k] for i in rows[j] if i != j for k in rows[i]}
+        colors[j] = next(c for c in range(len(rows)) if c not in taken)
+    return colors
+
+
 # where_to_read
 
 
@@ -196,6 +233,28 @@ def counted_in_the_other_row(rows, colors):
     return [
         (i, colors[j]) if counts[j][colors[i]] == 1 else (j, colors[i]) for i, j in entries(rows)
     ]
+
+
+def columns_for_colors(rows, colors):
+    counts = [Counter(colors[k] for k in row) for row in rows]
+    return [(i, j) if counts[i][colors[j]] == 1 else (j, i) for i, j in entries(rows)]
+
+
+def mirror_first(rows, colors):
+    counts = [Counter(colors[k] for k in row) for row in rows]
+    return [
+        (j, colors[i]) if counts[j][colors[i]] == 1 else (i, colors[j]) for i, j in entries(rows)
+    ]
+
+
+def first_of_each_color(rows, colors):
+    pairs = []
+    for i, row in enumerate(rows):
+        seen = set()
+        for j in sorted(row):
+            pairs.append((j, colors[i]) if colors[j] in seen else (i, colors[j]))
+            seen.add(colors[j])
+    return pairs
 
 
 # is_star
@@ -257,6 +316,14 @@ def paths_with_ascending_ends_and_middle(rows, colors):
     return neighbours_differ(rows, colors) and not _bad_path(rows, colors, ascending)
 
 
+def not_even_itself(rows, colors):
+    return all(colors[i] != colors[j] for i, row in enumerate(rows) for j in row)
+
+
+def three_colors_in_all(rows, colors):
+    return neighbours_differ(rows, colors) and (len(set(colors)) > 2 or len(rows) < 4)
+
+
 # hubs_apart
 
 
@@ -292,143 +359,22 @@ def hubs_merely_first(rows, hubs, greedy):
     return greedy(rows, [*hubs, *rest])
 
 
-# from_the_leaves
+def hubs_with_full_rows(rows, hubs, greedy):
+    rest = [row - set(hubs) for row in rows]
+    return _renumbered(rest, hubs, greedy)
 
 
-def _found(edges, sums, subtract=True):
-    sums, left, found = list(sums), list(edges), {}
-    while left:
-        for edge in left:
-            for leaf, other in (edge, edge[::-1]):
-                if edge not in found and sum(leaf in one for one in left) == 1:
-                    found[edge] = sums[leaf]
-                    sums[other] -= sums[leaf] if subtract else 0
-        left = [edge for edge in left if edge not in found]
-    return found
+def hubs_in_the_rows_of_others(rows, hubs, greedy):
+    rest = [set() if i in hubs else row for i, row in enumerate(rows)]
+    return _renumbered(rest, hubs, greedy)
 
 
-def nothing_subtracted(edges, sums):
-    found = _found(edges, sums, subtract=False)
-    return [found[edge] for edge in edges]
+def hubs_sorted(rows, hubs, greedy):
+    return _apart(rows, sorted(hubs), greedy)
 
 
-def in_order_found(edges, sums):
-    return list(_found(edges, sums).values())
-
-
-# arrow_jacobian
-
-
-def _first(n):
-    return np.eye(n)[0]
-
-
-def arrow_by_symmetry(push, pull, n):
-    J = np.diag(push(1 - _first(n)))
-    J[:, 0] = J[0] = push(_first(n))
-    return J
-
-
-def arrow_with_a_mixed_corner(push, pull, n):
-    J = np.diag(push(1 - _first(n)))
-    J[1:, 0], J[0, 1:] = push(_first(n))[1:], pull(_first(n))[1:]
-    return J
-
-
-def arrow_transposed(push, pull, n):
-    J = np.diag(push(1 - _first(n)))
-    J[0], J[:, 0] = push(_first(n)), pull(_first(n))
-    return J
-
-
-def arrow_with_all_ones(push, pull, n):
-    J = np.diag(push(np.ones(n)))
-    J[:, 0], J[0] = push(_first(n)), pull(_first(n))
-    return J
-
-
-# pays_from
-
-
-def pays_at_equality(preparation, each, other):
-    return None if other <= each else max(1, math.ceil(preparation / (other - each)))
-
-
-def pays_without_each(preparation, each, other):
-    return int(preparation // other) + 1
-
-
-def pays_in_fractions(preparation, each, other):
-    return None if other <= each else preparation / (other - each)
-
-
-def pays_always(preparation, each, other):
-    return int(preparation // ((other - each) or 1)) + 1
-
-
-# newton
-
-
-def minimised(
-    f, gradient, hessian, solve, x, goal, step=None, search=True, most=60, enough=1e-4, size=None
-):
-    """Minimise with another step, search or goal; give up after some steps."""
-    lengths, size = [], size or (lambda g: np.abs(g).max())
-    while size(g := gradient(x)) > goal and len(lengths) < most:
-        s = step(hessian(x), g) if step else -solve(hessian(x), g)
-        if g @ s >= 0 and not step:
-            s = -g
-        t = 1.0
-        while search and f(x + t * s) > f(x) + enough * t * (g @ s):
-            t /= 2
-            if t < 1e-9:
-                return x, lengths
-        x = x + t * s
-        lengths.append(t)
-    return x, lengths
-
-
-def newton_without_search(*arguments):
-    with np.errstate(all="ignore"):
-        return minimised(*arguments, search=False)
-
-
-def newton_uphill(*arguments):
-    return minimised(*arguments, step=lambda h, g: -spsolve(h, g))
-
-
-def newton_by_descent(*arguments):
-    return minimised(*arguments, step=lambda h, g: -g, most=2000)
-
-
-def newton_backwards(*arguments):
-    return minimised(*arguments, step=lambda h, g: spsolve(h, g))
-
-
-def newton_one_step(*arguments):
-    return minimised(*arguments, most=1)
-
-
-def newton_without_lengths(*arguments):
-    return minimised(*arguments)[0]
-
-
-def newton_by_the_norm(*arguments):
-    return minimised(*arguments, size=np.linalg.norm)
-
-
-def newton_with_any_fall(*arguments):
-    return minimised(*arguments, enough=0.0, most=10**9)
-
-
-def newton_steps_anyway(f, gradient, hessian, solve, x, goal):
-    lengths = []
-    while np.abs(g := gradient(x)).max() > goal:
-        s = -solve(hessian(x), g)
-        s = -g if g @ s >= 0 else s
-        t = 1.0
-        while t >= 1e-9 and f(x + t * s) > f(x) + 1e-4 * t * (g @ s):
-            t /= 2
-        x = x + t * s
-        lengths.append(t)
-    return x, lengths
+def _renumbered(rest, hubs, greedy):
+    colors = [len(hubs) + c for c in greedy(rest, list(range(len(rest))))]
+    for c, hub in enumerate(hubs):
+        colors[hub] = c
+    return colors

@@ -6,9 +6,8 @@ from collections import Counter
 
 import numpy as np
 
-from . import _wrong08 as wrong
+from ._drills08 import drill_band, drill_entries, drill_path
 from .comparing import Tolerance
-from .drills import Problem, drill
 from .framework import exercise
 
 __all__ = [
@@ -28,18 +27,11 @@ __all__ = [
 ]
 
 
-def _mistakes(one, *messages_and_functions):
-    """Register wrong answers: the message for each, and the function."""
-    pairs = zip(messages_and_functions[::2], messages_and_functions[1::2], strict=True)
-    for message, function in pairs:
-        one.mistake(message)(function)
-
-
 # 1. A pattern by hand
 
 
 @exercise(
-    minutes=4,
+    minutes=5,
     form="four rows of four zeros and ones",
     insight="An entry needs two variables that meet in one non-linear operation.",
     next_try="Add x₀·x₂ and write down which two entries are new.",
@@ -54,24 +46,6 @@ def pattern_by_hand():
     ]
 
 
-_mistakes(
-    pattern_by_hand,
-    "5·x₂ is linear: its second derivative is 0, so row 2 and column 2 are empty.",
-    lambda: [[1, 1, 0, 0], [1, 1, 0, 1], [0, 0, 1, 0], [0, 1, 0, 1]],
-    "sin(x₁·x₃) also curves along x₁ and along x₃ alone: see the diagonal.",
-    lambda: [[1, 1, 0, 0], [1, 0, 0, 1], [0, 0, 0, 0], [0, 1, 0, 0]],
-    "Differentiate sin(x₁·x₃) twice by x₁: −x₃²·sin(x₁·x₃). See entry (1, 1).",
-    lambda: [[1, 1, 0, 0], [1, 0, 0, 1], [0, 0, 0, 0], [0, 1, 0, 1]],
-    "The diagonal is empty. A variable can also meet itself: x₀²·x₁ curves along x₀ alone.",
-    lambda: [[0, 1, 0, 0], [1, 0, 0, 1], [0, 0, 0, 0], [0, 1, 0, 0]],
-    "x₀²·x₁ curves along x₀ alone as well: its second derivative is 2·x₁.",
-    lambda: [[0, 1, 0, 0], [1, 1, 0, 1], [0, 0, 0, 0], [0, 1, 0, 1]],
-    "A Hessian is symmetric: entry (i, j) comes with entry (j, i).",
-    lambda: [[1, 1, 0, 0], [0, 1, 0, 1], [0, 0, 0, 0], [0, 0, 0, 1]],
-    "x₀ and x₃ never meet in one term, though both meet x₁.",
-    lambda: [[1, 1, 0, 1], [1, 1, 0, 1], [0, 0, 0, 0], [1, 1, 0, 1]],
-)
-
 pattern_by_hand.add_hints(
     "Which pairs of variables stand together in one term that is not a plain sum?",
     "Differentiate twice: ∂²/∂x₀² of x₀²·x₁ is 2·x₁, and that is not 0 for every x.",
@@ -82,7 +56,7 @@ pattern_by_hand.add_hints(
 
 
 @exercise(
-    minutes=15,
+    minutes=25,
     insight="No number was looked at, so the sets hold for every x.",
     next_try="Let a product with a constant 0 end a dependence. What must a step tell you for it?",
 )
@@ -123,26 +97,6 @@ def trace(steps):
     return known[steps[-1].name]
 
 
-_mistakes(
-    trace,
-    "A move takes element step.source[i], not element i.",
-    wrong.trace_unmoved,
-    "An elementwise operation joins element i with element i, not with all others. If you mean "
-    "that, do all elements share one set, as in `[set()] * n`?",
-    wrong.trace_joins_all,
-    "A constant depends on no variable: its sets are empty.",
-    wrong.trace_constants,
-    "Of an elementwise operation only the first operand was followed.",
-    wrong.trace_first_operand,
-    "An operand with one element serves every i: x₀·x has as many elements as x.",
-    wrong.trace_without_broadcast,
-    "Return the sets of the last step alone: they belong to the gradient.",
-    wrong.trace_everything,
-    "In a move, source 0 is the first element. Only None is a zero: ask `is None`.",
-    wrong.trace_zero_for_none,
-    "`|=` changes the operand's own set, which later steps read again. Make a new set: `a | b`.",
-    wrong.trace_shared_sets,
-)
 trace.add_hints(
     "A dict from names to lists of sets, filled step by step.",
     "`set().union(a, b, c)` joins any number of sets; a star spreads a list of them.",
@@ -154,7 +108,7 @@ trace.add_hints(
 
 
 @exercise(
-    minutes=12,
+    minutes=20,
     insight="Columns of one colour never meet in a row, so one product gives all their entries.",
     next_try="Give it the columns of a grid in several orders. How far apart do the counts lie?",
 )
@@ -179,26 +133,6 @@ def greedy_colors(rows, order):
     return colors
 
 
-_mistakes(
-    greedy_colors,
-    "Two columns must also differ if both have an entry in some third row: look at the rows that "
-    "column j meets, and at all columns in them.",
-    wrong.only_neighbours,
-    "`order` is ignored: that is the natural order each time.",
-    wrong.natural_order,
-    "colors[j] must be the colour of column j. Yours stand in the order of `order`.",
-    wrong.in_order_of_coloring,
-    "Every column got a colour of its own: use an old one where you can.",
-    wrong.all_different,
-    "The colours should count from 0.",
-    wrong.counted_from_one,
-    "That is one colour more than the largest around. Take the first one that is free.",
-    wrong.one_more_than_the_largest,
-    "Columns without a colour count as colour 0 with you. Begin with None, and leave None out.",
-    wrong.zeros_to_begin_with,
-    "Colour 0 is a colour too: where you ask `if color`, ask `if color is not None`.",
-    wrong.zero_is_no_color,
-)
 greedy_colors.add_hints(
     "Which colours are taken for column j? Those of the columns in the rows that it meets.",
     "Two loops: over the rows i in rows[j], and over the columns k in rows[i].",
@@ -210,7 +144,7 @@ greedy_colors.add_hints(
 
 
 @exercise(
-    minutes=12,
+    minutes=20,
     uses="from collections import Counter",
     insight="The plan is made once. Each further Hessian is then one indexed read.",
     next_try="Return None where neither of the two works. What have you written?",
@@ -238,25 +172,6 @@ def where_to_read(rows, colors):
     return pairs
 
 
-_mistakes(
-    where_to_read,
-    "Symmetry is not used: in a row where a colour comes twice, read the mirror image.",
-    wrong.own_row_always,
-    "All entries are read from their mirror image. Look at the own row first.",
-    wrong.mirror_always,
-    "The mirror image of (i, j) stands in row j in the colour of column i: (j, colors[i]).",
-    wrong.mirror_in_own_color,
-    "Is the colour of j alone among the columns of row i? You count it among all columns.",
-    wrong.counted_everywhere,
-    "The columns of a row are to come from left to right.",
-    wrong.unsorted_columns,
-    "A set has no order: go through `sorted(row)`.",
-    wrong.in_the_order_of_the_set,
-    "The pair of the mirror image is (j, colors[i]): row j, in the colour of column i.",
-    wrong.row_of_the_column,
-    "Which colour is alone where? Count the colour of column j in row i, not in row j.",
-    wrong.counted_in_the_other_row,
-)
 where_to_read.add_hints(
     "For each row, how often does each colour occur in it? `collections.Counter` counts.",
     "`Counter(colors[j] for j in row)` for each row first, then the loop over the entries.",
@@ -267,7 +182,7 @@ where_to_read.add_hints(
 
 
 @exercise(
-    minutes=12,
+    minutes=20,
     insight="Two colours may span a star, but no path of four vertices.",
     next_try="Write the other check: did you look for paths, or for entries that can be read?",
 )
@@ -297,21 +212,6 @@ def is_star(rows, colors):
     return True
 
 
-_mistakes(
-    is_star,
-    "That asks only whether neighbours differ. Look at the paths of four vertices too.",
-    wrong.neighbours_differ,
-    "That asks whether vertices at distance 2 differ. A star may have leaves of one colour.",
-    wrong.is_distance2,
-    "Paths are looked at, but not whether neighbours differ.",
-    wrong.paths_alone,
-    "A path of four along ascending numbers only: a path may turn back to smaller ones.",
-    wrong.ascending_paths,
-    "A path may end at smaller numbers than its middle has: leave out `k > i` and `l > j`.",
-    wrong.paths_with_larger_ends,
-    "Order one pair of a path, its middle or its ends, not both: some paths are left out.",
-    wrong.paths_with_ascending_ends_and_middle,
-)
 is_star.add_hints(
     "Take each pair of neighbours i and j as the middle of a path k, i, j, l.",
     "Is there a neighbour k of i, other than j, with the colour of j? And l of j, likewise?",
@@ -322,7 +222,7 @@ is_star.add_hints(
 
 
 @exercise(
-    minutes=8,
+    minutes=10,
     insight="A hub pays one product for itself, and all others are coloured as if it were absent.",
     next_try="Which vertices of a graph would you call hubs? Try a bound on the length of a row.",
 )
@@ -348,19 +248,6 @@ def hubs_apart(rows, hubs, greedy):
     return colors
 
 
-_mistakes(
-    hubs_apart,
-    "The hubs are still in the rows of the others, so any two columns meet there.",
-    wrong.hubs_still_there,
-    "The colours of the others begin at 0, where the hubs' colours are. Count on from len(hubs).",
-    wrong.hubs_share_colors,
-    "The hubs share one colour. Two hubs with a common neighbour may not.",
-    wrong.hubs_in_one_color,
-    "The hubs come last. Hub number h is to get the colour h.",
-    wrong.hubs_last,
-    "It is not enough to colour the hubs first: they must leave the rows of the others.",
-    wrong.hubs_merely_first,
-)
 hubs_apart.add_hints(
     "Make new rows: empty ones for the hubs, and `row - set(hubs)` for the others.",
     "Colour them, add len(hubs) to each colour, and then overwrite the hubs.",
@@ -371,7 +258,7 @@ hubs_apart.add_hints(
 
 
 @exercise(
-    minutes=12,
+    minutes=20,
     uses="from collections import Counter",
     insight="Each sum with one unknown gives it away, and taking it off makes the next leaf.",
     next_try="Let one sum be off by 1e-6. Which values are off, and by how much?",
@@ -399,13 +286,6 @@ def from_the_leaves(edges, sums):
     return [values[edge] for edge in edges]
 
 
-_mistakes(
-    from_the_leaves,
-    "What is known must be taken off the sum at the other end before the next leaf is read.",
-    wrong.nothing_subtracted,
-    "The values come in the order in which they were found. Return them in the order of `edges`.",
-    wrong.in_order_found,
-)
 from_the_leaves.add_hints(
     "How many edges are left at each vertex? Count again whenever one goes.",
     "Keep the values in a dict by edge, and make the list at the end.",
@@ -416,7 +296,7 @@ from_the_leaves.add_hints(
 
 
 @exercise(
-    minutes=8,
+    minutes=10,
     uses="import numpy as np",
     insight="A column costs one push, a row one pull; what is left shares one more.",
     next_try="What if the bottom row were full too?",
@@ -444,17 +324,6 @@ def arrow_jacobian(push, pull, n):
     return J
 
 
-_mistakes(
-    arrow_jacobian,
-    "J is not symmetric: its first row needs a product of its own, a pull.",
-    wrong.arrow_by_symmetry,
-    "Row 0 of that product is a sum of many entries, not the entry (0, 0).",
-    wrong.arrow_with_a_mixed_corner,
-    "push gives columns and pull gives rows: yours are the other way round.",
-    wrong.arrow_transposed,
-    "A push of all ones holds column 0 as well. Push (0, 1, …, 1), or take column 0 off.",
-    wrong.arrow_with_all_ones,
-)
 arrow_jacobian.add_hints(
     "A push of (1, 0, …, 0) is column 0; a pull of it is row 0.",
     "A push of (0, 1, …, 1) holds the rest of the diagonal, from row 1 on.",
@@ -465,7 +334,7 @@ arrow_jacobian.add_hints(
 
 
 @exercise(
-    minutes=4,
+    minutes=8,
     insight="A preparation is an investment: name the number from which it pays.",
     next_try="Put in the times that you measure for a function of your own.",
 )
@@ -485,17 +354,6 @@ def pays_from(preparation, each, other):
     return int(preparation // (other - each)) + 1
 
 
-_mistakes(
-    pays_from,
-    "At that number both take the same time. Cheaper is less time.",
-    wrong.pays_at_equality,
-    "The prepared method takes `each` for every Hessian as well.",
-    wrong.pays_without_each,
-    "That is not a whole number: Hessians are counted.",
-    wrong.pays_in_fractions,
-    "Where a Hessian of the prepared method takes no less, it never pays: return None.",
-    wrong.pays_always,
-)
 pays_from.add_hints(
     "For k Hessians: preparation + k · each against k · other.",
     "Solve for k; the answer is the next whole number above, not the one reached.",
@@ -506,7 +364,7 @@ pays_from.add_hints(
 
 
 @exercise(
-    minutes=15,
+    minutes=25,
     seconds=20.0,
     uses="import numpy as np",
     tolerance=Tolerance(1e-6, 1e-6),
@@ -545,82 +403,10 @@ def newton(f, gradient, hessian, solve, x, goal):
     return x, lengths
 
 
-_mistakes(
-    newton,
-    "No line search: t is 1 in each step. Halve it until f falls enough.",
-    wrong.newton_without_search,
-    "gᵀs is not negative there, so s leads uphill or along the level: take s = -g.",
-    wrong.newton_uphill,
-    "That is descent along -g. Solve with the Hessian.",
-    wrong.newton_by_descent,
-    "That step has the wrong sign: s solves Hs = -g.",
-    wrong.newton_backwards,
-    "That took one step only. Go on until the gradient is small.",
-    wrong.newton_one_step,
-    "Return x and the list of all t.",
-    wrong.newton_without_lengths,
-    "That is the length of the gradient. The largest element, in magnitude, is asked for.",
-    wrong.newton_by_the_norm,
-    "Any fall is taken. f must fall by at least 1e-4 · t · |gᵀs|.",
-    wrong.newton_with_any_fall,
-    "Where no t >= 1e-9 makes f fall enough, stop and return: your loop goes on.",
-    wrong.newton_steps_anyway,
-)
 newton.add_hints(
     "A while loop over the gradient, in it the step, and in that a second while loop for t.",
     "The step is minus the solution of Hs = g; then `while f(x + t * s) > …: t /= 2`.",
 )
-
-
-# Drills
-
-
-@drill
-def drill_entries(random):
-    """Count the entries of a Hessian by looking at its terms."""
-    a, b, c, d = random.sample(range(6), 4)
-    curve = random.choice(("sin", "exp"))
-    pure = random.choice((True, False))
-    last = f"x_{d}^3" if pure else f"7 x_{d}"
-    return Problem(
-        rf"$f(x) = x_{a}^2 \, x_{b} + \{curve}(x_{b} x_{c}) + {last}$. How many of the 36 entries "
-        r"of its Hessian, for $x_0, \dots, x_5$, can be non-zero?",
-        answer=8 if pure else 7,
-        why=f"({a},{a}), ({a},{b}) and ({b},{a}); ({b},{b}), ({b},{c}), ({c},{b}) and ({c},{c})"
-        + (f"; ({d},{d})." if pure else f". 7·x{d} is linear."),
-    )
-
-
-@drill
-def drill_band(random):
-    """Ask how many colours a band needs at distance 2."""
-    width, n = random.randint(1, 5), random.choice((100, 1000, 10_000, 100_000))
-    return Problem(
-        f"In a Hessian of {n:,} variables entry (i, j) can be non-zero where |i − j| ≤ {width}. "
-        "How many products does a distance-2 colouring need at least?",
-        answer=2 * width + 1,
-        why=f"A row in the middle has 2·{width} + 1 entries, and all need different colours; "
-        "colours in turn reach that.",
-    )
-
-
-@drill
-def drill_path(random):
-    """Look for a path of four vertices with two colours."""
-    colors = [random.randint(0, 2)]
-    while len(colors) < 8:
-        colors.append(random.choice([c for c in range(3) if c != colors[-1]]))
-    first = next((i for i in range(5) if len(set(colors[i : i + 4])) == 2), -1)
-    shown = " ".join(map(str, colors))
-    return Problem(
-        f"A chain of 8 vertices, numbered from 0, has the colours {shown}. At which vertex "
-        "does the first path over four vertices with only two colours begin? (-1 if none does.)",
-        answer=first,
-        why="It is a star colouring: each four in a row have three colours."
-        if first < 0
-        else f"Vertices {first} to {first + 3} have the colours "
-        f"{' '.join(map(str, colors[first : first + 4]))}.",
-    )
 
 
 # What answers are tried on, and which way they must go: they need the exercises above.
