@@ -29,7 +29,6 @@ BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 # What a reader needs, and beside it what tests and keeps the course.
 STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
-FIRST_NOTEBOOK := notebooks/01_computational_graphs.ipynb
 # The JavaScript that slides and site bring along, so that they work without a network.
 WEB := build/web
 WEB_STAMP := $(WEB)/.installed
@@ -43,8 +42,7 @@ help:  ## list the verbs
 lab: $(STAMP)  ## open the course in JupyterLab
 	@# A trusted notebook shows its committed pictures before its first run.
 	@$(BIN)/jupyter trust notebooks/*.ipynb > /dev/null
-	@# The whole course is in sight, so that a link from a notebook to the glossary opens it.
-	$(BIN)/jupyter lab --ServerApp.root_dir=. $(LAB_FLAGS) $(FIRST_NOTEBOOK)
+	$(BIN)/jupyter lab --config=tools/jupyter_lab_config.py $(LAB_FLAGS)
 
 test: $(DEV_STAMP)  ## run every test, the notebooks included
 	@# Several processes; tests/conftest.py says how many, and which test goes to which.

@@ -66,7 +66,9 @@ def test_without_a_public_address_no_button_leads_nowhere(copy):
     for path in [copy / "README.md", *course_notebooks(copy)]:
         text = path.read_text(encoding="utf-8")
         assert "mybinder.org/v2" not in text and "colab.research" not in text
-    assert (copy / "README.md").read_text(encoding="utf-8").count(NOT_PUBLIC) == 1
+    readme = (copy / "README.md").read_text(encoding="utf-8")
+    assert readme.count(NOT_PUBLIC) == 1
+    assert "| Open |" not in readme and "min | |" not in readme  # no column without anything in it
 
 
 def test_a_public_address_brings_every_button(copy):
@@ -74,6 +76,7 @@ def test_a_public_address_brings_every_button(copy):
     rewrite(copy)
     readme = (copy / "README.md").read_text(encoding="utf-8")
     assert NOT_PUBLIC not in readme
+    assert "| To read | Open |\n|---|---|---|---|---|\n" in readme
     for path in course_notebooks():
         assert address.badges(OTHER, path.name) in readme
     for path in course_notebooks(copy):

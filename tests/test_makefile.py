@@ -32,7 +32,9 @@ case "$*" in
     "-m pip install"*)
         echo "Downloading torch-2.13.0+cpu-cp311-cp311-linux_x86_64.whl (190.3 MB)"
         echo "  Downloading idna-3.10-py3-none-any.whl (70 kB)"
+        echo "Processing /wheels/torch-2.13.0-cp311-cp311-linux_x86_64.whl"
         echo "Installing collected packages: torch, idna"
+        sleep {unpacking}
         [ ! -e {offline} ] ;;
 esac
 """
@@ -56,11 +58,15 @@ class Course:
         for name in READ:
             shutil.copy2(ROOT / name, folder / name)
 
-    def python(self, version="3.12", venv_status=0):
+    def python(self, version="3.12", venv_status=0, unpacking=0):
         script = self.folder / "fake_python"
         script.write_text(
             FAKE_PYTHON.format(
-                version=version, venv_status=venv_status, log=self.log, offline=self.offline
+                version=version,
+                venv_status=venv_status,
+                unpacking=unpacking,
+                log=self.log,
+                offline=self.offline,
             )
         )
         script.chmod(0o755)
@@ -140,10 +146,23 @@ def test_the_verbs_of_developers_install_the_rest_once(course):
 
 def test_the_set_up_says_what_it_takes_and_how_large_it_is(course):
     done = course.make(STAMP)
-    assert "  downloading torch-2.13.0+cpu, 190.3 MB\n  unpacking\n" in done.stdout
+    told = [line.strip() for line in done.stdout.splitlines() if line.startswith("  ")]
+    assert told == [
+        "downloading torch-2.13.0+cpu, 190.3 MB",
+        "taking torch-2.13.0 from a file",
+        "unpacking 2 packages, the longest part",
+    ]
     assert re.search(r"Installed: \d+ packages, \d+ MB in .venv", done.stdout)
     settings = json.loads((course.folder / ".venv" / LAB_SETTINGS).read_text())
     assert settings["@jupyterlab/apputils-extension:notification"]["fetchNews"] == "false"
+
+
+def test_a_long_silence_of_pip_is_broken(course):
+    script = course.folder / "tools/make_venv.sh"
+    script.write_text(script.read_text().replace("pause=30", "pause=0.1"))
+    done = course.make(STAMP, python=course.python(unpacking=0.35))
+    assert done.stdout.count("  still unpacking\n") in (1, 2, 3)
+    assert done.stdout.rstrip().splitlines()[-1].startswith("Installed: ")
 
 
 def test_uv_installs_where_it_is_there_and_pip_where_it_fails(course):

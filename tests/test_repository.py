@@ -9,12 +9,14 @@ import subprocess
 import sys
 import tomllib
 from importlib import metadata
+from pathlib import Path
 
 import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.version import Version
 
+from autodiff_course.exercises import record
 from notebooks import ROOT
 
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
@@ -236,6 +238,21 @@ def test_what_readme_prints_is_what_it_says():
     if Version(metadata.version("torch")) >= Version("2.15"):  # which has mended it
         said[1] = said[0]
     assert printed == pytest.approx(said, abs=1e-3)
+
+
+def test_readme_proves_each_claim_by_a_file_that_exists():
+    claims = text_of("README.md").partition("## What it does that others do not")[2]
+    claims = re.findall(r"^- .*$", claims.partition("\n## ")[0], flags=re.MULTILINE)
+    assert len(claims) == 5
+    for claim in claims:
+        assert (ROOT / re.search(r"\]\((.*?)\)", claim)[1]).exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the place is another one elsewhere")
+def test_readme_says_where_progress_is_kept(monkeypatch):
+    for name in (record.VARIABLE, "XDG_DATA_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    assert f"`~/{record._file().relative_to(Path.home())}`" in text_of("README.md")
 
 
 def test_the_table_of_speed_is_the_one_that_was_measured():

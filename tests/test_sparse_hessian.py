@@ -141,6 +141,10 @@ def test_relu_gives_zeros():
     np.testing.assert_array_equal(hessian.toarray(), np.diag([2.0, 0, 0, 0, 0, 0]))
 
 
+def test_a_hessian_without_zeros_takes_a_product_for_each_variable():
+    assert prepare_hessian(lambda x: x.sum() ** 3, torch.ones(6)).products == 6
+
+
 def test_nan_spreads_no_further_than_its_neighbours():
     x = torch.tensor([1.0, float("nan"), 2.0, 3.0, 4.0], dtype=torch.float64)
     prepared = prepare_hessian(EXACT["chain"], x)

@@ -127,6 +127,18 @@ NOT_RECORDED = {
         ValueError,
         "writes into a tensor that it did not make",
     ),
+    "x in place": (lambda x: x.mul_(2).sum(), ValueError, r"f: it changes x in place; write x = 2"),
+    "a part of x in place": (
+        lambda x: x[:1].add_(1).sum(),
+        ValueError,
+        r"f: it changes x in place; write x = 2",
+    ),
+    "more than x": (
+        lambda x, y: (x * y).sum(),
+        TypeError,
+        r"x alone: missing a required argument: 'y'; what f takes besides x is given in args=",
+    ),
+    "an error inside": (lambda x: (lambda a, b: a)(x), TypeError, "1 required positional"),
     "value in written memory": (
         lambda x: x.sum() * float(torch.zeros(3, **DOUBLE).copy_(x)[0]),
         ValueError,

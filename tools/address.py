@@ -21,8 +21,11 @@ NOT_PUBLIC = (
     "This course has no public address yet, so nothing here opens on Binder or Colab. "
     "Once pyproject.toml has the address, `make address` brings the buttons."
 )
-# The row of a notebook in README.md's table, without what its last column holds.
-_ROW = re.compile(r"^(\| \d\d \| .*\(notebooks/(\S+\.ipynb)\) \|.*\|)[^|\n]*\|$", re.MULTILINE)
+# The row of a notebook in README.md's table, and what is before the column of the badges.
+_ROW = re.compile(
+    r"^(\| \d\d \| .*\(notebooks/(\S+\.ipynb)\) \|.*\| \d+ min \|)[^|\n]*\|?$", re.MULTILINE
+)
+_HEAD = re.compile(r"^(\| No\. \|.*\| To read \|).*\n(\|---\|---\|---\|---\|).*$", re.MULTILINE)
 
 
 class Repository(NamedTuple):
@@ -117,10 +120,10 @@ def rewritten_readme(text: str, repo: Repository) -> str:
     """Return README.md with the badges of `repo` in its table, or with a line that says why not."""
 
     def row(match: re.Match) -> str:
-        shown = f" {badges(repo, match[2])} " if repo.is_public else " "
-        return f"{match[1]}{shown}|"
+        return f"{match[1]} {badges(repo, match[2])} |" if repo.is_public else match[1]
 
     text = _ROW.sub(row, text.replace(f"{NOT_PUBLIC}\n\n", ""))
+    text = _HEAD.sub(r"\1 Open |\n\2---|" if repo.is_public else r"\1\n\2", text)
     if not repo.is_public:
         *_, last = _ROW.finditer(text)
         text = f"{text[: last.end()]}\n\n{NOT_PUBLIC}{text[last.end() :]}"

@@ -9,6 +9,7 @@ venv=$1
 venv_python=$2
 requirements=$3
 minimum_minor=11  # the course needs Python 3.11 or newer, as pyproject.toml says
+pause=30  # seconds between two signs of life
 
 fail() {
     echo "$1" >&2
@@ -48,14 +49,31 @@ venv_works() {
 large_downloads() {
     sed -n -e 's/^ *Downloading \([^ ]*\)-[^- ]*-[^- ]*-[^- ]* (\(.* [MG]B\))$/  downloading \1, \2/p' \
         -e 's/^ *Using cached \([^ ]*\)-[^- ]*-[^- ]*-[^- ]* (\(.* [MG]B\))$/  taking \1, \2, from the cache/p' \
-        -e 's/^Installing collected packages.*/  unpacking/p'
+        -e 's/^ *Processing .*[/]\(torch-[^- ]*\)-.*$/  taking \1 from a file/p'
+}
+
+# Tell it line by line, since a filter in a pipe keeps lines back, and that unpacking is still going on.
+tell_progress() {
+    ticker=
+    while IFS= read -r line; do
+        case $line in
+            "Installing collected packages: "*)
+                commas=$(printf %s "$line" | tr -cd , | wc -c)
+                echo "  unpacking $((commas + 1)) packages, the longest part"
+                # The sleep outlives the end of the loop, and must not keep a reader waiting.
+                while sleep "$pause" >/dev/null 2>&1 3>&- 4>&-; do echo "  still unpacking"; done 3>&- &
+                ticker=$! ;;
+            *) printf '%s\n' "$line" | large_downloads ;;
+        esac
+    done
+    [ -z "$ticker" ] || kill "$ticker"
 }
 
 pip_install() {
     # The status of pip travels on a file descriptor of its own, since a pipe tells only the last one.
     status=$(
         { { "$venv_python" -m pip install --no-input --disable-pip-version-check \
-            --progress-bar off "$@" 3>&- || echo failed >&3; } | large_downloads >&4; } 3>&1
+            --progress-bar off "$@" 3>&- || echo failed >&3; } | tell_progress >&4; } 3>&1
     ) 4>&1
     [ -z "$status" ]
 }

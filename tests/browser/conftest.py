@@ -67,6 +67,7 @@ def lab(tmp_path_factory):
     _write_settings(folder / "settings")
     port, log = _free_port(), folder / "log.txt"
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"]
+    command += [f"--config={ROOT / 'tools' / 'jupyter_lab_config.py'}"]
     command += [f"--port={port}", "--ip=127.0.0.1", f"--ServerApp.root_dir={folder / 'notebooks'}"]
     command += [f"--IdentityProvider.token={TOKEN}", "--LabApp.extension_manager=readonly"]
     command += ["--LabApp.expose_app_in_browser=True"]

@@ -117,9 +117,20 @@ def answer_both(page):
 def test_a_page_of_nbconvert(notebook, opened, template):
     page = opened(converted(notebook, template))
     answer_both(page)
+    page.evaluate("sessionStorage.clear()")  # as in a new tab on the next day
     page.reload(wait_until="domcontentloaded")
     page.locator("fieldset").first.wait_for()
-    assert shown(page, "2 paths", "it is h") == ["2 paths", "it is h"]  # once chosen, it stays open
+    first = page.locator(".adq").first
+    assert first.get_by_role("status").inner_text() == "B) ✓ Right. Through c and through d."
+    assert shown(page, "2 paths", "it is h") == ["2 paths", "it is h"]
+    first.get_by_role("button", name="Choose again").click()
+    assert shown(page, "2 paths", "it is h") == ["it is h"]
+    assert first.get_by_role("status").inner_text() == "" and "✓" not in first.inner_text()
+    page.reload(wait_until="domcontentloaded")
+    page.locator("fieldset").first.wait_for()
+    assert shown(page, "2 paths", "it is h") == ["it is h"]
+    first.get_by_role("button", name="A)").click()
+    assert shown(page, "2 paths", "it is h") == ["2 paths", "it is h"]
 
 
 def test_the_keyboard_alone(notebook, opened):
@@ -196,6 +207,9 @@ def test_a_deck(notebook, opened, web, tmp_path):
     card.get_by_role("button", name="B)").click()
     assert shown(page, "2 paths") == ["2 paths"]
     page.screenshot(path=BUILD / "card-deck.png")
+    # Another lecture, in a tab of its own, starts with cards that nobody has chosen on.
+    assert page.get_by_role("button", name="Choose again").count() == 0
+    assert page.evaluate("localStorage.length") == 0
     fits = page.locator(".fit").evaluate_all("boxes => boxes.map(box => box.dataset.fits)")
     assert fits == ["yes"] * 3
     page.keyboard.press("ArrowRight")  # the keys belong to the deck again
@@ -231,6 +245,13 @@ KERNEL_IS_READY = """async () => {
 }"""
 
 
+# How far the words in place of a folded output stand from the column of the outputs.
+INDENT = """folded => {
+    const prompt = document.querySelector(".jp-OutputArea-prompt").getBoundingClientRect().width;
+    return parseFloat(getComputedStyle(folded, "::before").marginLeft) - prompt;
+}"""
+
+
 def test_in_jupyterlab(lab, notebook, opened):
     page = opened(f"{lab}/lab?token={TOKEN}", ready="#jp-top-panel")
     content = {"type": "notebook", "content": json.loads(notebook.read_text(encoding="utf-8"))}
@@ -248,6 +269,7 @@ def test_in_jupyterlab(lab, notebook, opened):
     assert shown(page, "2 paths", "open", "it is h") == ["open"]
     assert not page.locator(".jp-Notebook .jp-InputArea:has-text('answer')").first.is_visible()
     page.screenshot(path=BUILD / "card-lab.png")
+    assert page.locator("[data-adq-folded]").first.evaluate(INDENT) == 0
     card.locator("button").first.focus()
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")

@@ -365,11 +365,34 @@ def test_a_slider_and_a_typed_number_move_an_input(opened):
     assert tab.get_by_label("a, slider").input_value() == "-1000"
 
 
+# How far the drawing stays inside its picture: left, top, right and bottom.
+ROOM = """() => {
+    const svg = document.querySelector(".ad-explorer svg");
+    const inside = [...svg.querySelectorAll(".node, .edge")].map((e) => e.getBoundingClientRect());
+    const outside = svg.getBoundingClientRect();
+    return [
+        Math.min(...inside.map((box) => box.left)) - outside.left,
+        Math.min(...inside.map((box) => box.top)) - outside.top,
+        outside.right - Math.max(...inside.map((box) => box.right)),
+        outside.bottom - Math.max(...inside.map((box) => box.bottom)),
+    ];
+}"""
+VIEW = "document.querySelector('.ad-explorer svg').getAttribute('viewBox')"
+
+
 def test_sweeps_appear_when_they_are_asked_for_and_follow_their_seeds(opened):
     tab = opened(explore(e_graph()[-1]))
     assert lines(tab)["b"] == ["1"]
+    assert min(tab.evaluate(ROOM)) >= 0
     tab.get_by_label("adjoints").check()
+    assert min(tab.evaluate(ROOM)) >= 0
+    view = tab.evaluate(VIEW)
     tab.get_by_label("tangents").check()
+    assert min(tab.evaluate(ROOM)) >= 0
+    tab.get_by_label("adjoints").uncheck()
+    assert min(tab.evaluate(ROOM)) >= 0
+    assert tab.evaluate(VIEW) == view  # the room for the second sweep is given back
+    tab.get_by_label("adjoints").check()
     tab.get_by_label("seed of b").fill("10")
     tab.get_by_label("seed of e").fill("-1")
     assert lines(tab)["b"] == ["1", "tangent 10", "adjoint -5"]

@@ -2,7 +2,12 @@
 
 import pytest
 
+from notebooks import ROOT
+
+from .conftest import TOKEN, recipe
+
 FIRST, SECOND = "01_computational_graphs.ipynb", "02_forward_and_reverse_mode.ipynb"
+UNREAD = "03_memory.ipynb"
 ERRORS = "[data-mime-type='application/vnd.jupyter.error'], [data-mime-type$='stderr']"
 
 
@@ -18,6 +23,42 @@ def test_restart_and_run_all_is_clean(visit_to, notebook):
     visit.page.wait_for_timeout(500)  # a late request would still be seen
     assert_clean(visit)
     assert visit.page.locator(".jp-Cell-outputArea img[src^='data:image']").count() > 3
+
+
+# The kernel has named itself to the notebook, and the notebook has been told.
+IS_CHANGED = """async () => {
+    const { context } = window.jupyterapp.shell.currentWidget;
+    await context.ready;
+    await context.sessionContext.ready;
+    await context.sessionContext.session.kernel.info;
+    await context.sessionContext.session.kernel.spec;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    return context.model.dirty;
+}"""
+DO = "async (command) => { await window.jupyterapp.commands.execute(command); }"
+
+
+def test_a_notebook_that_is_opened_and_saved_untouched_does_not_change(lab, browser):
+    page = browser.new_page()
+    page.goto(f"{lab}/lab/tree/{UNREAD}?token={TOKEN}&reset")
+    page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=60_000)
+    assert not page.evaluate(IS_CHANGED)
+    page.evaluate(DO, "docmanager:save")
+    saved = page.request.get(f"{lab}/files/{UNREAD}?token={TOKEN}").body()
+    assert saved == (ROOT / "notebooks" / UNREAD).read_bytes()
+    page.evaluate(DO, "application:close")
+    page.wait_for_selector(".jp-NotebookPanel", state="detached")
+    assert page.locator(".jp-Dialog").count() == 0
+    page.close()
+
+
+def test_make_lab_opens_the_first_notebook_at_the_address_that_it_prints(lab, browser):
+    assert any("lab --config=tools/jupyter_lab_config.py" in line for line in recipe("lab"))
+    tab = browser.new_context()
+    opened = tab.request.get(f"{lab}/?token={TOKEN}").url
+    tab.close()
+    path = opened.removeprefix(f"{lab}/lab/tree/").partition("?")[0]
+    assert path == f"notebooks/{FIRST}" and (ROOT / path).exists()
 
 
 def test_a_slider_redraws_the_graph(visit_to):

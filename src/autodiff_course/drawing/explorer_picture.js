@@ -4,6 +4,7 @@
 // text), those of class "edge" in the order of the edges (path, polygon of the arrowhead, text).
 
 const LINE = 13.2; // the height of a line of text, in units of the picture
+const BORDER = 3; // the most that the border of a node takes outside it
 const TRAVEL = 750; // milliseconds that a number takes along its edge
 
 const mayMove = () => !matchMedia("(prefers-reduced-motion: reduce)").matches;
@@ -45,6 +46,20 @@ class Panel {
       return { group, line, head, label };
     });
     if (kind === "adjoint") this.edges.forEach(turnRound);
+    this.view = numbersIn(this.svg.getAttribute("viewBox"));
+    this.shift = numbersIn(this.svg.querySelector(".graph").getAttribute("transform")).at(-1);
+  }
+
+  // Two sweeps in a node make it taller than Python drew it, and perhaps taller than the picture.
+  makeRoom() {
+    const [left, top, width, height] = this.view;
+    const ends = this.nodes.flatMap(({ boxes }) => boxes.map((box) => {
+      const [y, tall] = ["y", "height"].map((name) => Number(box.getAttribute(name)));
+      return { first: y + this.shift - BORDER, last: y + this.shift + tall + BORDER };
+    }));
+    const first = Math.min(top, ...ends.map((end) => end.first));
+    const last = Math.max(top + height, ...ends.map((end) => end.last));
+    setAll(this.svg, { viewBox: [left, first, width, last - first].join(" "), height: `${last - first}pt` });
   }
 
   // `held`: {kind: what each node holds}; `marks`: {nodes, edges, sent}, each an array of numbers.
@@ -61,6 +76,7 @@ class Panel {
       write(this.edges[i].label, `${derivativeName(this.graph, edge)} = ${shortText(locals[i])}`);
       this.edges[i].group.classList.toggle("on", edges.includes(i));
     });
+    this.makeRoom();
   }
 
   // Let numbers travel along edges: [{edge, sent, arrived}, ...]. The first half of the way shows

@@ -102,7 +102,8 @@ def ask(question: str, choices: Mapping[str, str], answer: str, *, folds: bool =
         The right choice, spelled as in `choices`.
     folds : bool, optional
         Whether the outputs of the next code cell stay folded until the reader has chosen. They are
-        open wherever scripts do not run.
+        open wherever scripts do not run. The browser remembers a choice until the reader wants to
+        choose again, in a deck of slides only as long as its tab is open.
 
     Returns
     -------

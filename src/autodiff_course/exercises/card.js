@@ -2,11 +2,16 @@
   // JupyterLab, Notebook 7 and nbconvert; Sphinx; nbconvert's classic page, as on nbviewer.
   const CELLS = ".jp-CodeCell, div.cell:not(.text_cell)";
   const OUTPUTS = ".jp-Cell-outputArea, .cell_output, .output_wrapper";
+  // A deck is shown to another room each time; elsewhere an answer counts on the next day too.
+  const storage = (card) => (card.closest(".reveal") ? sessionStorage : localStorage);
   const remembered = (card) => {
-    try { return sessionStorage.getItem(card.id); } catch { return null; }
+    try { return storage(card).getItem(card.id); } catch { return null; }
   };
   const remember = (card, value) => {
-    try { sessionStorage.setItem(card.id, value); } catch { /* an iframe of its own has none */ }
+    try { storage(card).setItem(card.id, value); } catch { /* an iframe of its own has none */ }
+  };
+  const forget = (card) => {
+    try { storage(card).removeItem(card.id); } catch { /* nothing was remembered */ }
   };
   const element = (tag, name, text = "") =>
     Object.assign(document.createElement(tag), { className: name, textContent: text });
@@ -100,16 +105,31 @@
     note.dataset.lmSuppressShortcuts = "true";
     question.replaceWith(group);
     choices.forEach((choice) => choice.remove());
+    const again = element("button", "adq-again", "Choose again");
+    again.type = "button";
+    again.hidden = true;
+    again.dataset.lmSuppressShortcuts = "true";
     answer.replaceWith(said, note);
+    if (!deck) said.after(again);
     if (deck) makeRoom(said, explanations);
 
     let open = () => {};
-    if (card.dataset.folds === "1" && remembered(card) === null) open = fold(card, note);
-    const choose = (index, event) => {
+    const close = () => {
+      if (card.dataset.folds === "1") open = fold(card, note);
+    };
+    const show = (index) => {
       const { right } = explanations[index].dataset;
       buttons.forEach((button, i) => button.setAttribute("aria-pressed", String(i === index)));
       buttons[index].querySelector(".adq-mark").textContent = right === "1" ? "✓" : "✗";
       said.replaceChildren(explanations[index]);
+      again.hidden = false;
+    };
+    const before = remembered(card);
+    if (before === null) close();
+    else if (before === "shown") again.hidden = false;
+    else if (explanations[before]) show(Number(before));
+    const choose = (index, event) => {
+      show(index);
       remember(card, index);
       open();
       // After a click on a slide, the keys belong to the deck again.
@@ -118,8 +138,20 @@
     buttons.forEach((button, i) => button.addEventListener("click", (event) => choose(i, event)));
     anyway.addEventListener("click", () => {
       remember(card, "shown");
+      again.hidden = false;
       buttons[0].focus();
       open();
+    });
+    again.addEventListener("click", () => {
+      forget(card);
+      for (const button of buttons) {
+        button.setAttribute("aria-pressed", "false");
+        button.querySelector(".adq-mark").textContent = "";
+      }
+      said.replaceChildren();
+      again.hidden = true;
+      buttons[0].focus();
+      close();
     });
     const upAndDown = { ArrowDown: 1, ArrowUp: -1 };
     moveWithArrows(group, buttons, deck ? upAndDown : { ...upAndDown, ArrowRight: 1, ArrowLeft: -1 });

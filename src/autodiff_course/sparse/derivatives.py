@@ -7,6 +7,7 @@ compute that vector (`differentiated`) and the matrix times a direction.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -97,7 +98,7 @@ class Function:
         return value, tree_unflatten(filled, structure)
 
     def _run(self, leaves, tensors) -> tuple[Tensor, list[Tensor]]:
-        y = self.f(self.variables.tree(leaves), *self.arguments.fill(tensors))
+        y = self._called(self.variables.tree(leaves), self.arguments.fill(tensors))
         aux: list[Tensor] = []
         if self.has_aux:
             if not isinstance(y, tuple) or len(y) != 2:
@@ -110,6 +111,25 @@ class Function:
         if not isinstance(y, Tensor):
             raise TypeError(f"f: expected it to return a tensor, got {type(y).__name__}")
         return self._checked(y), aux
+
+    def _called(self, x: Any, args: tuple) -> Any:
+        try:
+            return self.f(x, *args)
+        except TypeError as error:
+            reason = _misfit(self.f, x, args)
+            if reason is None:
+                raise
+            given = f"x and the {len(args)} of args" if args else "x alone"
+            raise TypeError(
+                f"f: it cannot be called with {given}: {reason}; "
+                "what f takes besides x is given in args=(...)"
+            ) from error
+        except RuntimeError as error:
+            if "leaf Variable that requires grad" not in str(error):
+                raise
+            raise ValueError(
+                "f: it changes x in place; write x = 2 * x for x *= 2, or start with x = x.clone()"
+            ) from error
 
     def _checked(self, y: Tensor) -> Tensor:
         raise NotImplementedError
@@ -244,6 +264,19 @@ class VectorFunction(Function):
             return first, [torch.zeros_like(leaf) for leaf in leaves]
         found = torch.autograd.grad(y, leaves, weights, allow_unused=True, materialize_grads=True)
         return first, list(found)
+
+
+def _misfit(f: Callable, x: Any, args: tuple) -> str | None:
+    """Return why the arguments do not fit the parameters of f, or None where they do."""
+    try:
+        signature = inspect.signature(f)
+    except (TypeError, ValueError):  # a built-in function may have none
+        return None
+    try:
+        signature.bind(x, *args)
+    except TypeError as error:
+        return str(error)
+    return None
 
 
 def _refuse_once_differentiable(y: Tensor) -> None:

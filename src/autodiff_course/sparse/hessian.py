@@ -161,10 +161,13 @@ def prepare_hessian(
     Notes
     -----
     Each Hessian costs as many Hessian-vector products as there are colours, each about as much as
-    two to three gradients. Where f has a kink or a jump, the second derivative of the branch that
-    PyTorch takes is returned; so relu contributes a zero block. A custom `torch.autograd.Function`
-    must have a backward that can itself be differentiated. A NaN or infinity in one entry may
-    spread to other entries of the same row and column.
+    two to three gradients. A Hessian without zeros takes n colours: `torch.func.hessian` then does
+    as many products without any preparation.
+
+    Where f has a kink or a jump, the second derivative of the branch that PyTorch takes is
+    returned; so relu contributes a zero block. A custom `torch.autograd.Function` must have a
+    backward that can itself be differentiated. A NaN or infinity in one entry may spread to other
+    entries of the same row and column.
 
     A Hessian that does not depend on x, as of a quadratic function, is computed once. Of others
     each costs time at least for the bytes that its operations move: without `compile`, each of them

@@ -74,6 +74,7 @@ class Variables(Layout):
         leaves, self.structure = tree_flatten(x)
         if not leaves:
             raise ValueError("x: expected a tensor or a container of tensors, got an empty one")
+        self._refuse_bare_numbers(x, leaves)
         leaves = [self._checked(leaf) for leaf in leaves]
         kinds = {(leaf.dtype, leaf.device) for leaf in leaves}
         if len(kinds) > 1:
@@ -81,6 +82,14 @@ class Variables(Layout):
             raise ValueError(f"x: expected tensors of one dtype on one device, got {got}")
         super().__init__(leaves)
         self._strides = [_dense_strides(leaf) for leaf in leaves]
+
+    @staticmethod
+    def _refuse_bare_numbers(x: Any, leaves: Sequence[Any]) -> None:
+        if all(isinstance(leaf, int | float) for leaf in leaves):
+            raise TypeError(
+                f"x: expected a tensor or an array, got {type(x).__name__}; "
+                "write torch.tensor(x, dtype=torch.float64)"
+            )
 
     @staticmethod
     def _checked(leaf: Any) -> Tensor:
