@@ -44,10 +44,7 @@ CELLS = (
     "pattern-prepare",
     "newton-solve",
     "newton-code",
-    "peers-cost",
     "peers-prices",
-    "peers-count",
-    "peers-run-scipy",
     "peers-run-descent",
     "cascade-refine",
     "grid-solve",
@@ -73,13 +70,13 @@ def in_time(f, method, wire, hessian, start, seconds):
     """Let a method run for so many seconds, and return what it did and the least residual."""
 
     class Clocked(f.Counter):
-        def value_and_gradient(self, x):
+        def value_and_gradient(self, z):
             self.look_at_the_clock()
-            return super().value_and_gradient(x)
+            return super().value_and_gradient(z)
 
-        def product(self, x, v):
+        def product(self, z, vector):
             self.look_at_the_clock()
-            return super().product(x, v)
+            return super().product(z, vector)
 
         def look_at_the_clock(self):
             if time.process_time() - begin > seconds:
@@ -90,11 +87,11 @@ def in_time(f, method, wire, hessian, start, seconds):
             counter.look_at_the_clock()
             super().append(note)
 
-    counter = Clocked(wire, hessian)
+    counter = Clocked(hessian, (wire,), f.residual, f.PRICES)
     counter.notes = Notes()
     begin = time.process_time()
     with contextlib.suppress(Late):
-        method(counter, start.numpy().ravel().copy())
+        method(counter, start, f.GOAL)
     least = min((r for _, r in counter.notes), default=f.residual(f.grad(f.area)(start, wire)))
     work = {"gradients": counter.gradients, "products": counter.products, "residual": least}
     return work | {"seconds": time.process_time() - begin}
@@ -145,8 +142,8 @@ def measure(f, k, start):
 
 
 def by_descent(f):
-    def by_descent(counter, x):
-        f.by_descent(counter, x, most=10**9)
+    def by_descent(counter, z, goal):
+        f.by_descent(counter, z, goal, most=10**9)
 
     return by_descent
 

@@ -186,6 +186,8 @@ def test_a_search_without_an_allowance_for_rounding_is_told_what_to_allow_for():
         (lambda t, slope, value: 1e-4 * t * t * slope + 1e-14 * abs(value), "not t²"),
         (lambda t, slope, value: 1e-4 * t * slope + 1e-14 * value, "bars"),
         (lambda t, slope, value: 0.5 * t * slope + 1e-14 * abs(value), "Too large a part"),
+        (lambda t, slope, value: 1e-4 * t * slope + 1e-14, "in proportion"),
+        (lambda t, slope, value: 1e-4 * t * slope + 1e-12 * abs(value), "more than rounding"),
     ],
 )
 def test_another_condition_on_the_fall_is_wrong(part, said):
@@ -228,7 +230,7 @@ def test_full_steps_are_told_that_they_run_away():
     assert result.status == "wrong" and "full Newton steps run away" in repr(result)
 
 
-@pytest.mark.parametrize("most", [4, 5, 6])
+@pytest.mark.parametrize("most", [5, 8, 12])
 def test_a_few_steps_are_not_enough(most):
     assert ex09.least_area.check(_newton_steps(most)).status == "wrong"
 

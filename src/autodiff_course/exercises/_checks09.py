@@ -147,12 +147,17 @@ def _along(curve, value=1.0, slope=-1.0):
     return f
 
 
+def _rounded(value, excess, slope):
+    """Return an input on which f is too large by so much, but for the tiniest t."""
+
+    def f(t):
+        return value if t == 0 else value + excess if t >= 2.0**-40 else value - 1
+
+    return case(f, value, slope, label=f"f(t) = {value:g} + {excess:g} down to t = 2⁻⁴⁰")
+
+
 @line_search.cases
 def _lines():
-    hint = (
-        "The area is rounded, and need not fall at all near its minimum: allow 1e-14·|value|, "
-        "with the bars, for a value may be negative."
-    )
     fair = "No t is small enough for yours: is t missing in 10⁻⁴·t·slope?"
     return [
         case(_along(3.0), 1.0, -1.0, label="f(t) = 1 − t + 3t²"),
@@ -163,8 +168,10 @@ def _lines():
         case(_along(2e4), 1.0, -1.0, label="f(t) = 1 − t + 20000t²", too_slow=fair),
         case(_along(1.99985), 1.0, -1.0, label="f(t) = 1 − t + 1.99985t²"),
         case(_along(2.0**25), 1.0, -1.0, label="f(t) = 1 − t + 33554432t²"),
-        case(lambda t: 7.0 + 1e-15, 7.0, -1e-17, label="f(t) = 7 + 1e-15", too_slow=hint),
-        case(lambda t: -7.0 + 1e-15, -7.0, -1e-17, label="f(t) = −7 + 1e-15", too_slow=hint),
+        _rounded(7.0, 1e-15, -1e-17),
+        _rounded(-7.0, 1e-15, -1e-17),
+        _rounded(1000.0, 2e-12, -1e-13),
+        _rounded(7.0, 3e-12, -1e-17),
     ]
 
 
@@ -193,7 +200,7 @@ def _wires():
         ),
         case(
             film_area.reference,
-            _bend(lambda x, y: 5 * torch.sign(x - 0.1), 5),
+            _bend(lambda x, y: 20 * torch.sign(x - 0.1), 5),
             label="a wire so steep that full Newton steps run away (search the line), k = 5",
         ),
         case(

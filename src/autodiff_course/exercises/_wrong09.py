@@ -7,6 +7,8 @@ import torch
 from scipy.sparse.linalg import splu
 from torch.nn.functional import pad
 
+from autodiff_course.sparse import hessian_pattern
+
 from .ex09 import (
     active_step,
     added_entries,
@@ -74,6 +76,11 @@ def _h_of_the_free_points(z, wire):
     return wide**2 * torch.sqrt(1 + steep).sum()
 
 
+@film_area.mistake("Return one number, a tensor without axes: `.sum()` over everything.")
+def _with_an_axis(z, wire):
+    return film_area.reference(z, wire).reshape(1)
+
+
 # coupled
 
 
@@ -90,6 +97,16 @@ def _without_itself(i, j, k):
 @coupled.mistake("Some of your points lie on the wire or beyond it: rows and columns end at k − 1.")
 def _beyond_the_rim(i, j, k):
     return {(a, b) for a in (i - 1, i, i + 1) for b in (j - 1, j, j + 1)}
+
+
+@coupled.mistake("Some of your points lie on the far side of the wire: the last row is k − 1.")
+def _beyond_the_last_row(i, j, k):
+    return {(a, b) for a, b in _beyond_the_rim(i, j, k) if a >= 0 and b >= 0}
+
+
+@coupled.mistake("Some of your rows or columns are negative: the first one is 0.")
+def _before_the_first_row(i, j, k):
+    return {(a, b) for a, b in _beyond_the_rim(i, j, k) if a < k and b < k}
 
 
 @coupled.mistake("Nothing meets across the sheet: the first column is no neighbour of the last.")
@@ -109,6 +126,11 @@ def _dense_entries(f, k):
 @added_entries.mistake("Those are all the entries of the term. How many of them are new?")
 def _all_of_the_term(area, term, k):
     return _dense_entries(term, k)
+
+
+@added_entries.mistake("Those can be non-zero in the term. Which of them has the area already?")
+def _pattern_of_the_term(area, term, k):
+    return hessian_pattern(term, torch.zeros(k, k, dtype=torch.float64)).nnz
 
 
 @added_entries.mistake(
@@ -173,6 +195,31 @@ def _with_t_squared(f, value, slope):
 @line_search.mistake("Too large a part of the slope: 10⁻⁴ of what it promises is enough.")
 def _half_of_the_slope(f, value, slope):
     return _search(lambda t: f(t) <= value + 0.5 * t * slope + 1e-14 * abs(value))
+
+
+@line_search.mistake(
+    "Any fall is enough for yours, and where the area is only rounded up it finds none. Ask for "
+    "10⁻⁴·t·slope, and allow 1e-14·|value|."
+)
+def _strictly_any_fall(f, value, slope):
+    return _search(lambda t: f(t) < value)
+
+
+@line_search.mistake(
+    "The area is rounded, and need not fall at all near its minimum: allow 1e-14·|value|."
+)
+def _without_allowance(f, value, slope):
+    return _search(lambda t: f(t) <= value + 1e-4 * t * slope)
+
+
+@line_search.mistake("The rounding of an area is in proportion to it: 1e-14·|value|, not 1e-14.")
+def _absolute_allowance(f, value, slope):
+    return _search(lambda t: f(t) <= value + 1e-4 * t * slope + 1e-14)
+
+
+@line_search.mistake("That allows for more than rounding: 1e-14 of |value|, not 1e-12.")
+def _wide_allowance(f, value, slope):
+    return _search(lambda t: f(t) <= value + 1e-4 * t * slope + 1e-12 * abs(value))
 
 
 @line_search.mistake("1e-14·|value|, with the bars: a negative value would ask for more, not less.")
@@ -294,6 +341,13 @@ def _adds_the_response(solve, a, r, q):
     without, response = solve(r), solve(a)
     m = (a @ without - q) / (a @ response)
     return without + m * response, m
+
+
+@kkt_step.mistake("Subtract m·S⁻¹a from S⁻¹r, not m·a: all of r − m·a goes through the solve.")
+def _without_the_second_solve(solve, a, r, q):
+    without, response = solve(r), solve(a)
+    m = (a @ without - q) / (a @ response)
+    return without - m * a, m
 
 
 @kkt_step.mistake("The sign of m is the other one in both places, so a·s is not q: put s back in.")

@@ -103,7 +103,7 @@ coupled.add_hints(
     seconds=20.0,
     minutes=5,
     insight="A sum over all heights, squared, couples every height with every other.",
-    next_try="Is there a term that adds no entry at all, though it is not zero?",
+    next_try="And the sum of all products z[i, j]·z[i, j + 2]? Predict the count first.",
     uses="import torch\nfrom autodiff_course.sparse import hessian_pattern",
 )
 def added_entries(area, term, k):
@@ -194,7 +194,7 @@ def least_area(area, wire):
         step = splu(hessian(z, (wire,)).tocsc()).solve(gradient.numpy().ravel())
         step = torch.from_numpy(step).view_as(z)
         t = 1.0
-        while area(z - t * step, wire) > value - 1e-4 * t * (gradient * step).sum() + 1e-14:
+        while area(z - t * step, wire) > value - 1e-4 * t * (gradient * step).sum() + 1e-13:
             t /= 2
         z = z - t * step
     return area(z, wire).item()
@@ -245,6 +245,7 @@ kkt_step.add_hints(
 
 
 @exercise(
+    seconds=20.0,
     tolerance=Tolerance(relative=1e-7, absolute=1e-10),
     minutes=10,
     insight="A full matrix that is sparse plus rank one costs two sparse solves, not n³.",
@@ -345,8 +346,8 @@ def drill_multiplier(random):
         f"Minimise ({a}·x² + {b}·y²)/2 where x + y = {total}. What is the multiplier λ of "
         f"L = ({a}·x² + {b}·y²)/2 + λ·({total} − x − y)?",
         answer=total * a * b / (a + b),
-        why=f"{a}·x = λ and {b}·y = λ, so λ/{a} + λ/{b} = {total}. The least value is "
-        f"{total}²·{a * b}/{2 * (a + b)}, and λ is its slope in {total}.",
+        why=f"{a}·x = λ and {b}·y = λ, so λ/{a} + λ/{b} = {total}. The least value on "
+        f"x + y = V is V²·{a * b}/{2 * (a + b)}, and λ is its derivative at V = {total}.",
         tolerance=Tolerance(relative=1e-3),
     )
 
