@@ -261,7 +261,8 @@ def fewer_sweeps(f, x):
 
     f takes and returns a 1-dimensional tensor. With fewer inputs than outputs put it together from
     JVPs, with fewer outputs from VJPs; where they are as many, choose. Do not use `jacfwd` or
-    `jacrev`. One vmap runs all sweeps at once, so that f is called at most twice.
+    `jacrev`. One vmap runs all sweeps at once, so that f is called at most twice, or three times
+    if you use `linearize`, which runs it twice by itself.
 
     Examples
     --------
