@@ -164,7 +164,14 @@ def _matrices():
 
 @predicted_iterations.cases
 def _predictions():
-    return [case(2.0, 0.1), case(12.0, 1e-3), case(3.0, 0.5), case(100.0, 1e-6), case(1.5, 1e-4)]
+    return [
+        case(2.0, 0.1),
+        case(12.0, 1e-3),
+        case(3.0, 0.5),
+        case(3.0, 0.8),  # exactly one iteration, in whichever form the rate is written
+        case(100.0, 1e-6),
+        case(1.5, 1e-4),
+    ]
 
 
 @predicted_iterations.method("The count is right, but the task asks for an int: put `int` around.")

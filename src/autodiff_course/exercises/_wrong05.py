@@ -245,6 +245,8 @@ predicted_iterations.add_mistakes(
     lambda k, s: math.ceil(_count(k, s, lambda k: 1 - 1 / k**2)),
     "One too few: round up, the error has to be as small as that or smaller.",
     lambda k, s: math.floor(_count(k, s)),
+    "One too many where the count is whole already, as for κ = 3 and 0.8: round up, do not add 1.",
+    lambda k, s: math.floor(_count(k, s)) + 1,
     "Iterations are whole: round up to an int.",
     _count,
     "Twice too many: `shrinkage` belongs to the error, not to its square.",

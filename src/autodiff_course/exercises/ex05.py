@@ -202,7 +202,7 @@ best_fixed_step.add_hints(
     next_try="How many iterations does one more right digit cost at κ = 100?",
 )
 def predicted_iterations(kappa, shrinkage):
-    """Return how many iterations the best fixed step needs, as the next whole number.
+    """Return how many iterations the best fixed step needs: a whole number, rounded up.
 
     `kappa` is the condition number, larger than 1. The error along the slowest direction has to
     shrink to `shrinkage` times its start, or less: 0.001, say. Return an int.
