@@ -116,7 +116,7 @@ def power(x, n):
 
 
 power.add_hints(
-    "The promise of this notebook is the case n = 2: the derivative of x² is 2x.",
+    "Begin with n = 2: the derivative of x² is 2x.",
     "For x³ it is 3x². What became of the exponent?",
     "n = 0 is a case of its own: 0 times x⁻¹ is no number at x = 0.",
 )
