@@ -577,6 +577,25 @@ def test_both_sides_of_a_sum_are(graphs):
     assert ex01.find_fault.check(_finds(*graphs))
 
 
+@pytest.mark.parametrize("turn", [list, reversed])
+def test_a_sweep_that_goes_deeper_at_each_edge_is_found_too(turn):
+    def sweep(order):
+        adjoint, met = dict.fromkeys(order, 0.0) | {order[-1]: 1.0}, set()
+
+        def visit(node):
+            met.add(node)
+            for operand, slope in turn(node.edges):
+                adjoint[operand] += adjoint[node] * slope
+                if operand not in met:
+                    visit(operand)
+
+        visit(order[-1])
+        return adjoint
+
+    assert ex01.find_fault.reference(sweep) == "wrong order"
+    assert _message(ex01.reverse_sweep, sweep).startswith("y has sent before w did")
+
+
 def test_a_table_of_the_sweeps_that_are_shown_is_no_test():
     names = {"A": "wrong order", "B": "overwrites", "C": "no seed", "D": "wrong order"}
 
