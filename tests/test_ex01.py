@@ -168,6 +168,24 @@ def test_listing_every_path_of_fifteen_stages_takes_too_long():
     assert "3^15 paths" in result.message
 
 
+@pytest.mark.parametrize(
+    ("name", "answer", "message"),
+    [
+        ("power", lambda x, n: (x**n, n * x**n / x), "divides by zero at x = 0"),
+        ("power", lambda x, n: (x**n, math.exp(math.log(n) + (n - 1) * math.log(x))), "logarithm"),
+        ("sum_over_paths", lambda paths: sum(one[0] * math.prod(one[1:]) for one in paths), "edge"),
+        ("factored", lambda stages: sum(stages[0]) * math.prod(map(sum, stages[1:])), "no stage"),
+        (
+            "topological_order",
+            lambda output: _by_counting_users(output)[::-1],
+            "The order is turned round",
+        ),
+    ],
+)
+def test_a_crash_or_a_turn_is_explained(name, answer, message):
+    assert message in _message(getattr(ex01, name), lambda *arguments: answer(*arguments))
+
+
 def test_factoring_stage_by_stage_is_right():
     def answer(stages):
         so_far = 1.0
@@ -513,21 +531,115 @@ def test_the_faulty_sweeps_show_what_the_notebook_says():
         assert ex01.reverse_sweep.reference([x, y, w, z])[x] == 114.0
 
 
-@pytest.mark.parametrize("hasty", [True, False])
-def test_one_graph_is_enough_to_find_every_fault(hasty):
+def _finds(*graphs):
+    """A test of the order on graphs of its own, after x + x: functions of v = x·x."""
+
     def answer(sweep):
+        x = Node(3.0)
+        twice = x + x
+        adjoint = sweep([x, twice])
+        if adjoint[twice] != 1.0:
+            return "no seed"
+        if adjoint[x] != 2.0:
+            return "overwrites"
+        v = x * x
+        for graph_of in graphs:
+            order = ex01.topological_order.reference(graph_of(v))
+            if sweep(order)[x] != ex01.reverse_sweep.reference(order)[x]:
+                return "wrong order"
+        return "right"
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    "graphs",
+    [
+        (lambda v: (v + 1.0) + v,),
+        (lambda v: (v + 1.0) + v * 2.0,),
+        (lambda v: (v * 2.0 + 1.0) + v,),
+        (lambda v: v + v * v,),
+        (lambda v: v * v + v,),
+    ],
+)
+def test_one_side_of_a_sum_is_not_enough_to_find_every_fault(graphs):
+    assert "try both sides of the last sum" in _message(ex01.find_fault, _finds(*graphs))
+
+
+@pytest.mark.parametrize(
+    "graphs",
+    [
+        (lambda v: (v * 2.0 + 1.0) + v, lambda v: v + (v * 2.0 + 1.0)),
+        (lambda v: v + v * v, lambda v: v * v + v),
+    ],
+)
+def test_both_sides_of_a_sum_are(graphs):
+    assert ex01.find_fault.check(_finds(*graphs))
+
+
+@pytest.mark.parametrize("turn", [list, reversed])
+def test_a_sweep_that_goes_deeper_at_each_edge_is_found_too(turn):
+    def sweep(order):
+        adjoint, met = dict.fromkeys(order, 0.0) | {order[-1]: 1.0}, set()
+
+        def visit(node):
+            met.add(node)
+            for operand, slope in turn(node.edges):
+                adjoint[operand] += adjoint[node] * slope
+                if operand not in met:
+                    visit(operand)
+
+        visit(order[-1])
+        return adjoint
+
+    assert ex01.find_fault.reference(sweep) == "wrong order"
+    assert _message(ex01.reverse_sweep, sweep).startswith("y has sent before w did")
+
+
+def test_a_table_of_the_sweeps_that_are_shown_is_no_test():
+    names = {"A": "wrong order", "B": "overwrites", "C": "no seed", "D": "wrong order"}
+
+    def looked_up(sweep):
+        known = [name for name, one in ex01.faulty_sweeps.items() if one is sweep]
+        return names[known[0]] if known else "right"
+
+    def by_number(sweep):
         x = Node(3.0)
         y = x * x
         w = y * y
-        z = y + w if hasty else w + y
-        adjoint = sweep([x, y, w, z])
-        if adjoint[z] != 1:
-            return "no seed"
-        if adjoint[x] == 114:
-            return "right"
-        return "wrong order" if adjoint[x] in (0, 6) else "overwrites"
+        adjoint = sweep([x, y, w, y + w])[x]
+        table = {0.0: "wrong order", 6.0: "wrong order", 114.0: "right"}
+        return table.get(adjoint, "overwrites")
 
-    assert ex01.find_fault.check(answer)
+    for one in looked_up, by_number:
+        assert ex01.find_fault.check(one).status == "wrong"
+
+
+def test_a_lost_sum_has_two_causes():
+    def answer(sweep):
+        a, b, c, d, e = graphs01.e_graph()
+        adjoint = sweep([a, b, c, d, e])
+        if adjoint[e] != 1.0:
+            return "no seed"
+        if adjoint[b] != 5.0:
+            return "overwrites"
+        x, y, w, z = graphs01.z_graph()
+        return "right" if sweep([x, y, w, z])[x] == 114.0 else "wrong order"
+
+    answers = {one: answer(one) for one in ex01.faulty_sweeps.values()}
+    assert answers[graphs01.walks_forward] == "overwrites"
+    assert "as in sweep D" in _message(ex01.find_fault, answer)
+
+
+@pytest.mark.parametrize("turn", [list, reversed])
+@pytest.mark.parametrize("name", ["depth_first", "breadth_first", "last_met_first"])
+def test_a_sweep_that_sends_as_it_meets_is_told_who_was_early(name, turn):
+    sweep = getattr(graphs01, name)
+    wrong = [sweep(graphs01.unequal_ways(first), turn) for first in (True, False)]
+    assert any(one[Node(0.0, name="x")] != 18.0 for one in wrong)
+    result = ex01.reverse_sweep.check(lambda order: sweep(order, turn))
+    assert result.input.startswith("the order x, y, w, z")
+    assert result.message.startswith("y has sent before w did")
 
 
 def test_a_test_that_never_sends_early_is_told_so():
@@ -644,11 +756,37 @@ def test_a_float_is_no_exact_count():
         assert "whole number" in _message(ex01.count_paths, one)
 
 
+def test_a_source_outside_the_order_has_no_path():
+    def answer(source, order):
+        count = dict.fromkeys(order, 0) | {order[-1]: 1}
+        for node in reversed(order):
+            for operand, _ in node.edges:
+                count[operand] += count[node]
+        return count[source]
+
+    assert "need not stand in `order`" in _message(ex01.count_paths, answer)
+
+
 def test_a_long_chain_does_not_stop_the_solution():
     nodes = [Node(1.0)]
     for _ in range(5000):
         nodes.append(nodes[-1] + 1.0)
     assert ex01.topological_order.reference(nodes[-1]) == nodes
+
+
+def test_counting_leaves_the_graph_as_it_is():
+    def answer(source, order):
+        for node in order:
+            node.edges = [(operand, 1) for operand, _ in node.edges]
+        adjoint = dict.fromkeys([*order, source], 0) | {order[-1]: 1}
+        for node in reversed(order):
+            for operand, slope in node.edges:
+                adjoint[operand] += adjoint[node] * slope
+        return adjoint[source]
+
+    result = ex01.count_paths.check(answer)
+    assert result.status == "other way"
+    assert "`node.edges` is no longer" in result.message
 
 
 def test_counting_from_the_output_is_right():
@@ -706,6 +844,20 @@ def test_tensors_are_no_floats():
         return [torch.tensor(one) for one in _fresh_leaves(functions, w)]
 
     assert "floats are asked for" in _message(ex01.separate_gradients, answer)
+
+
+def test_nothing_stands_in_grad_at_first():
+    pytest.importorskip("torch")
+
+    def answer(functions, w):
+        slopes = []
+        for function in functions:
+            w.grad.zero_()
+            function(w).backward()
+            slopes.append(w.grad.item())
+        return slopes
+
+    assert "nothing to zero yet" in _message(ex01.separate_gradients, answer)
 
 
 @pytest.mark.parametrize("answer", [_zeroed, _fresh_leaves])

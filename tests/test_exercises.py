@@ -668,7 +668,7 @@ mean.method("`sort` changes the caller's list.")(lambda call: call.unchanged)
 mean.method("Add up once.")(lambda call: call.calls_of(_total, "sum") <= 2)
 
 
-def test_the_method_is_asked_once_the_values_are_right():
+def test_the_method_is_asked_once_the_values_are_right(capsys):
     assert mean.check(mean.reference)
 
     def sorts(values):
@@ -679,6 +679,8 @@ def test_the_method_is_asked_once_the_values_are_right():
     assert result.status == "other way" and not result
     assert result.message == result.mistake == "`sort` changes the caller's list."
     assert result.input == "values = [1.0, 3.0]"
+    assert mean.use(sorts) is mean.reference
+    assert "≈ does not count" in capsys.readouterr().out
     other_name = _total
     assert mean.check(lambda v: (other_name(v), _total(v))[0] / len(v)).message == "Add up once."
     assert mean.check(lambda v: _total(v)).status == "wrong"

@@ -50,6 +50,16 @@ def test_a_wrong_answer_may_be_mended_once():
     assert _asked(one()) != y
 
 
+def test_a_cell_that_is_run_again_is_not_a_try():
+    one = _new()
+    x = _asked(one())
+    one(2 * x)
+    y = _asked(one())
+    assert "answered the last one" in one(2 * x).text and _asked(one()) == y
+    assert one(2 * y + 1).title == "Not yet:"  # the first try, not the second
+    assert one(2 * y).title == "Right."
+
+
 @pytest.mark.parametrize("thing", ["nonsense", "7", None, [1.0], len])
 def test_what_is_no_number_is_not_a_try(thing):
     one = _new()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from numbers import Integral, Real
 
-from ._kinds01 import WHOLE_NUMBER, what_it_leaves
+from ._kinds01 import WHOLE_NUMBER, what_a_hasty_one_leaves, what_it_leaves
 from .ex01 import (
     count_paths,
     factored,
@@ -21,8 +22,13 @@ from .ex01 import (
 from .framework import case
 from .graphs01 import (
     Slope,
+    breadth_first,
     counted,
+    depth_first,
     e_graph,
+    forgets_the_seed,
+    last_met_first,
+    overwrites,
     random_graph,
     single,
     sums,
@@ -149,11 +155,12 @@ _SEND_ONCE = (
 
 @reverse_sweep.cases
 def _orders():
-    e, z = e_graph(), z_graph()
+    e, z, turned = e_graph(), z_graph(), z_graph(hasty=False)
     return [
         case(single(), label="x alone"),
         case(counted(e), label="the order a, b, c, d, e of e = (a + b) * (b + 1)"),
         case(counted(z), label="the order x, y, w, z of z = y + w, w = y * y, y = x * x"),
+        case(counted(turned), label="the order x, y, w, z of z = w + y, w = y * y, y = x * x"),
         case(counted(tower(60)), label="a tower of 60 layers", too_slow=_SEND_ONCE),
     ]
 
@@ -190,10 +197,26 @@ def _also_right(order):
     return reverse_sweep.reference(list(order))
 
 
+def _also_overwrites(order):
+    return overwrites(list(order))
+
+
+def _also_without_a_seed(order):
+    return forgets_the_seed(list(order))
+
+
 @find_fault.cases
 def _sweeps():
     sweeps = [reverse_sweep.reference, *faulty_sweeps.values(), _also_right, sums]
-    return [case(sweep, label=what_it_leaves(sweep)) for sweep in sweeps]
+    sweeps += [_also_overwrites, _also_without_a_seed]  # no table of the four knows these
+    hasty = [
+        partial(sweep, turn=turn)
+        for sweep in (depth_first, breadth_first, last_met_first)
+        for turn in (list, reversed)
+    ]
+    return [case(sweep, label=what_it_leaves(sweep)) for sweep in sweeps] + [
+        case(sweep, label=what_a_hasty_one_leaves(sweep)) for sweep in hasty
+    ]
 
 
 @count_paths.cases

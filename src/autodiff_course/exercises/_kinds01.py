@@ -14,6 +14,7 @@ from .graphs01 import (
     hurries,
     overwrites,
     single,
+    unequal_ways,
     z_graph,
 )
 from .running import call, limited, world_kept
@@ -69,6 +70,35 @@ class ReverseSweep(SharedGraph):
         whole, part = "the order x, y, w, z of z = y + y * y, y = x * x", "the order x, y of it"
         return [(([*nodes],), whole)] * 2 + [((nodes[:2],), part)]
 
+    def _checked(self, answer, seconds, seed):
+        result = super()._checked(answer, seconds, seed)
+        if result.status == "wrong" and not result.mistake and _sent_early(result.yours):
+            return replace(result, message=_TOO_EARLY, mistake=_TOO_EARLY)
+        return result
+
+
+_TOO_EARLY = (
+    "y has sent before w did (section 7): all 19 have arrived at y, but not all of them were sent "
+    "on to x. Who goes through `order` from its end needs no other rule of who is next."
+)
+
+
+def _sent_early(adjoints):
+    """Tell whether these are the adjoints of a z_graph in which y sent 1, 9, 10 or 18 of its 19."""
+    if not isinstance(adjoints, dict):
+        return False
+    by_name = {getattr(node, "name", ""): adjoint for node, adjoint in adjoints.items()}
+    x, *others = (by_name.get(name) for name in "xywz")
+    return others == [19.0, 1.0, 1.0] and x in (6.0, 54.0, 60.0, 108.0)
+
+
+class PathCount(SharedGraph):
+    """An exercise that gets a source and an order."""
+
+    def _calls(self, nodes):
+        whole, part = "from x to z = y + y * y, y = x * x", "from x to y of the same graph"
+        return [((nodes[0], [*nodes]), whole)] * 2 + [((nodes[0], nodes[:2]), part)]
+
 
 class AnyOrder(SharedGraph):
     """An exercise that gets an output, and for which every order with operands first is right."""
@@ -92,8 +122,18 @@ class AnyOrder(SharedGraph):
             return result
         if limited(lambda clock: _remembers(answer), seconds):
             return replace(result, message=_REMEMBERS)
+        if _turned_round(result.yours, result.expected):
+            return replace(result, message=TURNED_ROUND, mistake=TURNED_ROUND)
         told = complaint_about_order(result.yours, result.expected)
         return replace(result, message=f"{told} {result.mistake}".strip()) if told else result
+
+
+TURNED_ROUND = "The order is turned round: the output comes last."
+
+
+def _turned_round(nodes, wanted):
+    one_list = isinstance(nodes, (list, tuple)) and len(nodes) > 1
+    return one_list and not complaint_about_order(nodes[::-1], wanted)
 
 
 _REMEMBERS = (
@@ -126,6 +166,11 @@ class FindFault(Exercise):
             on_b = limited(lambda clock: call(answer, (overwrites,)), seconds)
             if getattr(on_b, "value", "right") != "right":
                 return replace(result, message=BY_LUCK, mistake=BY_LUCK)
+        pair = result.yours, result.expected
+        if pair == ("right", "wrong order") and result.input.startswith(_HASTY):
+            return replace(result, message=ONE_SIDE, mistake=ONE_SIDE)
+        if sorted(map(str, pair)) == ["overwrites", "wrong order"] and not result.mistake:
+            return replace(result, message=TWO_CAUSES, mistake=TWO_CAUSES)
         # A right one too: the words were compared without regard to capitals and blanks.
         said = limited(lambda clock: self._said(answer), seconds) if result else [result.yours]
         others = [word for word in said if isinstance(word, str) and word not in _WORDS]
@@ -150,6 +195,28 @@ BY_LUCK = (
     "has both edges. Find a graph in which two operations use a node that has something to send "
     "on."
 )
+
+ONE_SIDE = (
+    "Your test lets a sweep pass that sends too early, though not on your graph. Whether it comes "
+    "to the node used twice too early may depend on which operand is written first, and on how "
+    "long the ways from that node are: let one be longer, and try both sides of the last sum."
+)
+
+TWO_CAUSES = (
+    "A wrong sum has two causes, a lost contribution or a sender that was too early, as in sweep "
+    "D. Look for the first on x + x, where only one node sends."
+)
+
+
+_HASTY = "a sweep in which each node sends once"
+
+
+def what_a_hasty_one_leaves(sweep):
+    both = [sweep(nodes)[nodes[0]] for nodes in map(unequal_ways, (True, False))]
+    return (
+        f"{_HASTY}, some of them too early: it leaves {both[0]:g} at x of v + (2v + 1) and "
+        f"{both[1]:g} at x of (2v + 1) + v, where v = x * x, x = 3, and 18 is right"
+    )
 
 
 def what_it_leaves(sweep):

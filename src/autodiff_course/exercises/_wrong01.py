@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from functools import reduce
+from operator import mul
 
-from ._kinds01 import BY_LUCK, WHOLE_NUMBER
+from ._kinds01 import BY_LUCK, TURNED_ROUND, WHOLE_NUMBER
 from .ex01 import (
     count_paths,
     factored,
@@ -82,6 +84,11 @@ power.add_mistakes(
     lambda x, n: (x**n, n * x**n - 1),
     "That is right for a square alone: x keeps the exponent n - 1.",
     lambda x, n: (x**n, n * x),
+    "x**n / x divides by zero at x = 0, where x² has the slope 0: write x ** (n - 1).",
+    lambda x, n: (x**n, n * x**n / x),
+    "There is a logarithm of positive numbers only, and x may be negative, or 0. x ** (n - 1) "
+    "needs none.",
+    lambda x, n: (x**n, n * math.exp((n - 1) * math.log(x))),
 )
 
 
@@ -124,6 +131,17 @@ sum_over_paths.add_mistakes(
 )
 
 
+_FIRST_EDGE = "A path may have no edge, and then no first one: start the product with 1."
+_FIRST_STAGE = "A chain may have no stage, and then no first one: start the product with 1."
+
+sum_over_paths.add_mistakes(
+    _FIRST_EDGE,
+    lambda paths: sum(path[0] * math.prod(path[1:]) for path in paths),
+    _FIRST_EDGE,
+    lambda paths: sum(reduce(mul, path) for path in paths),
+)
+
+
 @sum_over_paths.mistake(
     "A path adds its product at each of its edges. Add it once, when the inner loop has ended."
 )
@@ -132,6 +150,10 @@ def added_inside(paths):
 
 
 factored.add_mistakes(
+    _FIRST_STAGE,
+    lambda stages: sum(stages[0]) * math.prod(map(sum, stages[1:])),
+    _FIRST_STAGE,
+    lambda stages: reduce(mul, map(sum, stages)),
     "It is the other way round: add within a stage, multiply over the stages.",
     lambda stages: sum(math.prod(stage) for stage in stages),
     "The numbers are all added. A path goes through every stage: multiply these.",
@@ -167,7 +189,7 @@ _REVERSE = (
 topological_order.add_mistakes(
     "`order.reverse()` and `order.append()` change the list itself, and return None.",
     lambda output: [].reverse(),
-    "The order is turned round: the output comes last.",
+    TURNED_ROUND,
     lambda output: topological_order.reference(output)[::-1],
     "To turn round the order in which a walk from the output *meets* the nodes is not enough. "
     "Append a node once all its operands are in the list.",
@@ -189,6 +211,20 @@ def by_distance(output):
             order.append(node)
             queue += [operand for operand, _ in node.edges]
     return order[::-1]
+
+
+@topological_order.mistake("A node is appended before its operands are. First visit these.")
+def appended_before_the_visits(output):
+    order = []
+
+    def visit(node):
+        if node not in order:
+            order.append(node)
+            for operand, _ in node.edges:
+                visit(operand)
+
+    visit(output)
+    return order
 
 
 @topological_order.mistake("The output itself belongs to the list too.")
@@ -330,6 +366,18 @@ def counts_overwritten(source, order):
     return count.get(source, 0)
 
 
+@count_paths.mistake(
+    "The source need not stand in `order`: no path leads from it then, and the count is 0. A "
+    "dict's `.get(source, 0)` says so."
+)
+def source_looked_up(source, order):
+    count = dict.fromkeys(order, 0) | {order[-1]: 1}
+    for node in reversed(order):
+        for operand, _ in node.edges:
+            count[operand] += count[node]
+    return count[source]
+
+
 @count_paths.mistake(WHOLE_NUMBER)
 def rounded(source, order):
     count = {}
@@ -433,6 +481,18 @@ def cleared_too_late(functions, w):
         function(w).backward()
         gradients.append(w.grad.item())
         w.grad = None
+    return gradients
+
+
+@separate_gradients.mistake(
+    "`w.grad` is None before the first `backward`, so there is nothing to zero yet: set it to None."
+)
+def zeroed_too_soon(functions, w):
+    gradients = []
+    for function in functions:
+        w.grad.zero_()
+        function(w).backward()
+        gradients.append(w.grad.item())
     return gradients
 
 

@@ -85,6 +85,7 @@ class Drill:
         self._random = random.Random(0)
         self._problem: Problem | None = None
         self._missed = False
+        self._accepted: object = ...  # the answer that was right just now
 
     def __repr__(self) -> str:
         return f"<Drill {self.name}(answer)>"
@@ -93,7 +94,8 @@ class Drill:
         """Put the problem or, with an answer, check it and put the next one.
 
         A wrong answer may be mended once; after that the right one is told. What is no number,
-        where one is asked for, does not count as a try. Several values are taken as one tuple.
+        where one is asked for, does not count as a try, nor does the number that was right just
+        now, as when a cell is run twice. Several values are taken as one tuple.
         """
         answer = values[0] if len(values) == 1 else values or ...
         if self._problem is None:
@@ -106,11 +108,16 @@ class Drill:
             text = f"{show(answer)} is no number, and not counted. {problem.question}"
             return Card(*_PUT, f"{self.name}:", text)
         wrong = difference(answer, problem.answer, problem.tolerance)
+        once_more = self._accepted is not ... and not self._missed
+        if wrong and once_more and not difference(answer, self._accepted, problem.tolerance):
+            text = f"{show(answer)} answered the last one, and is not counted here."
+            return Card(*_PUT, f"{self.name}:", f"{text} {problem.question}")
         if wrong and not self._missed:
             self._missed = True
             text = f"{show(answer)} is not it. Once more: {problem.question}"
             return Card(*_WRONG, "Not yet:", text)
         said = f"It is {show(problem.answer)}. {problem.why}" if wrong else problem.why
+        self._accepted = ... if wrong else answer
         self._missed, self._problem = False, self._make(self._random)
         look, title = (_WRONG, "Not right.") if wrong else (_RIGHT, "Right.")
         return Card(*look, title, f"{said}\nThe next one: {self._problem.question}")

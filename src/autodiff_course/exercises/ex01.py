@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 
-from ._kinds01 import AnyOrder, FindFault, ReverseSweep
+from ._kinds01 import AnyOrder, FindFault, PathCount, ReverseSweep
 from .comparing import Tolerance
 from .drills import Problem, drill
 from .framework import exercise
@@ -116,7 +116,7 @@ def power(x, n):
 
 
 power.add_hints(
-    "The promise of this notebook is the case n = 2: the derivative of x² is 2x.",
+    "Begin with n = 2: the derivative of x² is 2x.",
     "For x³ it is 3x². What became of the exponent?",
     "n = 0 is a case of its own: 0 times x⁻¹ is no number at x = 0.",
 )
@@ -315,8 +315,8 @@ def drill_adjoint(random):
 
 @exercise(
     kind=FindFault,
-    minutes=12,
-    insight="A test is as good as its graph: on e, one of these sweeps gives 2 and 5.",
+    minutes=15,
+    insight="A test is as good as its graphs: on e, one of these sweeps gives 2 and 5.",
     next_try="Which of your graphs would find a sweep that forgets the second edge of x * x?",
 )
 def find_fault(sweep):
@@ -334,10 +334,13 @@ def find_fault(sweep):
         return "no seed"
     if adjoint[x] != 2.0:
         return "overwrites"
-    y = x * x
-    w = y * y
-    z = y + w
-    return "right" if sweep([x, y, w, z])[x] == 114.0 else "wrong order"
+    v = x * x
+    p = v * 2.0
+    q = p + 1.0
+    for z in (q + v, v + q):  # whichever comes first: v has to wait for p, and p for q
+        if sweep([x, v, p, q, z])[x] != 18.0:
+            return "wrong order"
+    return "right"
 
 
 find_fault.add_hints(
@@ -345,6 +348,8 @@ find_fault.add_hints(
     "`x + x` shows a lost contribution whatever the order of the nodes is: there is one sender.",
     "For the order, two operations have to use a node that sends on, as y in y + y·y. The only "
     "node of e that is used twice is b, an input, which sends nothing on.",
+    "A sweep may come to that node late by luck: because of the ways from it to the output, or of "
+    "which operand is written first. Make one way longer, and try both sides of the last sum.",
 )
 
 
@@ -352,6 +357,7 @@ find_fault.add_hints(
 
 
 @exercise(
+    kind=PathCount,
     minutes=6,
     seconds=2.0,
     insight="It is the sweep with every local derivative replaced by 1.",

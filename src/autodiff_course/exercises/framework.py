@@ -247,9 +247,13 @@ class Exercise:
 
         The cells of a notebook go on with it. Where a value is asked for, it is the value.
         """
-        if answer is not ... and (answer is self._right_answer or self.check(answer)):
-            return answer
-        print(f"{self.name}: the course's own is used until yours passes its check.")
+        why = ""
+        if answer is not ...:
+            if answer is self._right_answer or (result := self.check(answer)):
+                return answer
+            if result.status == "other way":
+                why = " (≈ does not count: the way that is asked matters)"
+        print(f"{self.name}: the course's own is used until yours passes its check{why}.")
         return self.reference if self.asks_for_function else self.reference()
 
     def hint(self) -> Hint:

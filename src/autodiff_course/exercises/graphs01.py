@@ -8,17 +8,21 @@ __all__ = [
     "Node",
     "Slope",
     "add_along",
+    "breadth_first",
     "complaint_about_order",
     "counted",
+    "depth_first",
     "e_graph",
     "forgets_the_seed",
     "hurries",
+    "last_met_first",
     "overwrites",
     "random_graph",
     "single",
     "sums",
     "tower",
     "tripled",
+    "unequal_ways",
     "walks_forward",
     "z_graph",
 ]
@@ -131,6 +135,21 @@ def z_graph(hasty: bool = True) -> list[Node]:
     y = x * x
     w = y * y
     return _named((x, "x"), (y, "y"), (w, "w"), (y + w if hasty else w + y, "z"))
+
+
+def unequal_ways(short_first: bool = True) -> list[Node]:
+    """Make v = x·x, p = v·2, q = p + 1 and z = v + q (with `short_first`) or q + v, at x = 3.
+
+    Examples
+    --------
+    >>> [node.value for node in unequal_ways()]
+    [3.0, 9.0, 18.0, 19.0, 28.0]
+    """
+    x = Node(3.0)
+    v = x * x
+    p = v * 2.0
+    q = p + 1.0
+    return _named((x, "x"), (v, "v"), (p, "p"), (q, "q"), (v + q if short_first else q + v, "z"))
 
 
 def tower(layers: int) -> list[Node]:
@@ -264,6 +283,45 @@ def hurries(order: list[Node]) -> dict[Node, float]:
         _send(node, adjoint)
         sent.add(node)
         waiting = (waiting | {operand for operand, _ in node.edges}) - sent
+    return adjoint
+
+
+def depth_first(order: list[Node], turn=list) -> dict[Node, float]:
+    """Sweep so that each node sends once, and then its operands do, one after the other.
+
+    ``turn=reversed`` takes the edges of each node from the last.
+    """
+    adjoint, met = _seeded(order), set()
+
+    def visit(node):
+        met.add(node)
+        _send(node, adjoint)
+        for operand, _ in turn(node.edges):
+            if operand not in met:
+                visit(operand)
+
+    visit(order[-1])
+    return adjoint
+
+
+def breadth_first(order: list[Node], turn=list) -> dict[Node, float]:
+    """Sweep so that the nodes send once, in the order in which they are met."""
+    return _as_met(order, turn, first=0)
+
+
+def last_met_first(order: list[Node], turn=list) -> dict[Node, float]:
+    """Sweep with a stack: the node that was met last sends next, each of them once."""
+    return _as_met(order, turn, first=-1)
+
+
+def _as_met(order, turn, first):
+    adjoint, met, sent = _seeded(order), [order[-1]], set()
+    while met:
+        node = met.pop(first)
+        if node not in sent:
+            sent.add(node)
+            _send(node, adjoint)
+            met += [operand for operand, _ in turn(node.edges)]
     return adjoint
 
 
