@@ -17,6 +17,8 @@ from .ex04 import (
 )
 from .framework import case
 
+IN_PLACE = "You changed an argument in place. The adjoint belongs to the sweep: make a new tensor."
+
 
 @scaled_backward.cases
 def _inputs():
@@ -24,11 +26,16 @@ def _inputs():
     adjoint = numbers(1.0, 0.25, -2.0)
     wide = torch.stack([x, adjoint + 3])
     return [
-        case(x, s, (True, True), adjoint),
+        case(x.clone(), s, (True, True), adjoint.clone()),
         case(wide, s, (True, True), torch.stack([adjoint, x])),
-        case(x, s, (True, False), adjoint),
-        case(x, s, (False, True), adjoint),
+        case(x.clone(), s, (True, False), adjoint.clone()),
+        case(x.clone(), s, (False, True), adjoint.clone()),
     ]
+
+
+@scaled_backward.method(IN_PLACE, wrong=True)
+def _leaves_the_adjoint(call):
+    return call.unchanged
 
 
 @scaled_backward.method(
@@ -101,6 +108,7 @@ def _functions():
             numbers(0.0, 1.0),
             label="sin at 0 and 1, with a slope that is NaN at 0",
         ),
+        case(lambda x: (20 * x).sin(), x.clone(), label="sin(20x)"),
         case(
             torch.exp,
             torch.tensor([-0.9, -0.3, 0.0] + 300 * [7.0], dtype=torch.float64),
@@ -120,6 +128,9 @@ def _leaves_the_point(call):
 
 
 # node_of
+
+# A float32 holds this step, but not 0.4: what passes through float32 on the way loses its digits.
+_SHORT = 2.0**-17
 
 
 class _Opaque:
@@ -142,6 +153,7 @@ def _boxes():
     return [
         case(_Opaque(), numbers(1.0), numbers(1.0, 2.0).requires_grad_(), 0.5),
         case(_Opaque(), numbers(0.5, 2.0, -1.0), numbers(1.0, -2.0, 3.0).requires_grad_(), 0.25),
+        case(_Opaque(), numbers(0.3), numbers(0.4, 0.1).requires_grad_(), _SHORT),
     ]
 
 
@@ -173,6 +185,17 @@ def _true_by_w(call, adjoint, step=None):
     step = given if step is None else step
     w, eye = w.detach(), torch.eye(len(w), dtype=w.dtype)
     return torch.stack([(adjoint * (f(x, w + step * e) - f(x, w)) / step).sum() for e in eye])
+
+
+def _all_at_once(call, adjoint):
+    f, x, w, step = call.arguments
+    return (adjoint * (f(x, w + step) - f(x, w)) / step).sum().expand(len(w))
+
+
+def _piled_up(call, adjoint):
+    f, x, w, step = call.arguments
+    moved = w + step * torch.ones(len(w), len(w), dtype=w.dtype).tril()
+    return torch.stack([(adjoint * (f(x, one) - f(x, w)) / step).sum() for one in moved])
 
 
 def _returned(call):
@@ -265,7 +288,11 @@ def _why_not_forward(call):
         "shift w up, not down.": backward,
         "the sign is wrong.": -forward,
         "that is the central one.": (forward + backward) / 2,
+        "shift one element at a time, not all.": _all_at_once(call, adjoint),
+        "the shifts pile up. Make a fresh clone of w for each element.": _piled_up(call, adjoint),
     }
+    if step == _SHORT:
+        return "w or a value went through float32: give torch.tensor the dtype of w."
     slip = [f": {text}" for text, slope in slips.items() if torch.allclose(found, slope)]
     return "The gradient of w is not the forward difference with this step" + (*slip, ".")[0]
 
@@ -276,11 +303,21 @@ def _is_forward(call):
     return torch.allclose(_by_w(call, adjoint), _true_by_w(call, adjoint))
 
 
-@node_of.method("backward calls f at w again. That value is known: keep the output of forward.")
-def _keeps_the_value(call):
+def _why_more_calls(call):
+    if _calls_of_a_sweep(call) < len(call.arguments[2]):
+        return "The differences are taken on the way forward, even if nobody sweeps."
+    return "backward calls f at w again. That value is known: keep the output of forward."
+
+
+def _calls_of_a_sweep(call):
     f, before = call.arguments[0], call.arguments[0].calls
     _by_w(call)
-    return f.calls - before == len(call.arguments[2])
+    return f.calls - before
+
+
+@node_of.method(_why_more_calls)
+def _keeps_the_value(call):
+    return _calls_of_a_sweep(call) == len(call.arguments[2])
 
 
 @node_of.method(
@@ -306,6 +343,20 @@ _OLDER = (
 def _saves(call):
     kept = [value for one in _functions_in(call.value) for value in vars(one).values()]
     return not any(isinstance(value, torch.Tensor) for value in kept)
+
+
+@node_of.method(
+    "x or w was changed between forward and backward, and your gradient silently changed too: what "
+    "backward reads from outside is not guarded. Keep x and w by save_for_backward.",
+    wrong=True,
+)
+def _guards_its_inputs(call):  # no sweep comes after this one
+    _, x, w, _ = call.arguments
+    before = _by_w(call)
+    with torch.no_grad():
+        (x if len(x) > 1 else w).add_(1)
+    after = _by_w(call)
+    return after is None or torch.equal(after, before)
 
 
 @node_of.method(_OLDER)
@@ -342,7 +393,9 @@ class _Watchful:
 @central_slopes.cases
 def _watched():
     one, two = numbers(1.0, 2.0), numbers(0.5, -1.0, 3.0)
-    return [case(_Watchful(one), one, 0.5), case(_Watchful(two), two, 0.25)]
+    low = numbers(0.4, 0.1)
+    pairs = (one, 0.5), (two, 0.25), (low, _SHORT)
+    return [case(_Watchful(w), w, step) for w, step in pairs]
 
 
 @central_slopes.method("Return a tensor like w: of the same dtype and shape.", wrong=True)
@@ -385,24 +438,25 @@ def _points():
 
 
 def _orders(call, adjoint=1.0, formula=lambda y: y):
-    """Return the first and the second derivative that an answer's node gives, None for none."""
+    """Return the first three derivatives that an answer's node gives, None for none."""
     x = call.arguments[1]
     found, y = [], formula(call.value)
-    for _ in range(2):
+    for _ in range(3):
         try:
             (y,) = torch.autograd.grad(y, x, torch.full_like(y, adjoint), create_graph=True)
         except Exception:  # whatever the reader's backward raises
-            return (*found, None, None)[:2]
+            return (*found, None, None, None)[:3]
         found.append(y)
     return tuple(found)
 
 
 def _true_orders(call):
-    """Return the central difference of f, and that of this."""
+    """Return the central difference of f, that of this, and that of this again."""
     f, x, h = call.arguments
     with torch.no_grad():  # as in a forward
         far, near, here = f(x + 2 * h) - f(x), f(x + h) - f(x - h), f(x) - f(x - 2 * h)
-    return near / (2 * h), (far - here) / (2 * h) ** 2
+        third = f(x + 3 * h) - f(x - 3 * h) - 3 * near
+    return near / (2 * h), (far - here) / (2 * h) ** 2, third / (2 * h) ** 3
 
 
 recursive_node.method(_NO_NODE, wrong=True)(_has_node)
@@ -422,9 +476,17 @@ def _first_uses_adjoint(call):
 
 
 def _why_not_central(call):
-    twice = torch.allclose(_orders(call)[0], 2 * _true_orders(call)[0])
-    slip = ": x + step and x - step lie 2 steps apart." if twice else "."
-    return "The first is not the central difference with this step" + slip
+    found, true, (f, x, h) = _orders(call)[0], _true_orders(call)[0], call.arguments
+    with torch.no_grad():
+        forward = (f(x + h) - f(x)) / h
+    slips = {
+        "x + step and x - step lie 2 steps apart.": 2 * true,
+        "`/ 2 * step` multiplies by the step. Write / (2 * step).": true * h**2,
+        "that is the forward one. Go down as well as up.": forward,
+        "the sign is wrong.": -true,
+    }
+    slip = [f": {text}" for text, slope in slips.items() if torch.allclose(found, slope)]
+    return "The first is not the central difference with this step" + (*slip, ".")[0]
 
 
 @recursive_node.method(_why_not_central, wrong=True)
@@ -445,9 +507,16 @@ def _has_second(call):
     return _orders(call)[1] is not None
 
 
-@recursive_node.method(
-    "The second is not the central difference of the first: give apply the same step.", wrong=True
-)
+def _why_not_second(call):
+    if not _orders(call)[1].any():
+        return (
+            "The second is 0: backward uses the x of the outer function. The inner nodes have "
+            "another x: save it, and take it from ctx.saved_tensors."
+        )
+    return "The second is not the central difference of the first: give apply the same step."
+
+
+@recursive_node.method(_why_not_second, wrong=True)
 def _second_is_right(call):
     return torch.allclose(_orders(call)[1], _true_orders(call)[1])
 
@@ -459,9 +528,18 @@ def _second_is_right(call):
 )
 def _keeps_the_adjoint(call):
     y = call.value.detach()
-    first, second = _true_orders(call)
+    first, second, _ = _true_orders(call)
     found = _orders(call, formula=torch.square)[1]
     return found is not None and torch.allclose(found, 2 * first**2 + 2 * y * second)
+
+
+@recursive_node.method(
+    "There is no right third one: what backward applies must be the same Function again.",
+    wrong=True,
+)
+def _third_is_right(call):
+    found = _orders(call)[2]
+    return found is not None and torch.allclose(found, _true_orders(call)[2])
 
 
 recursive_node.method(_ATTRIBUTE)(_saves)
