@@ -370,4 +370,4 @@ def drill_calls(random):
 
 
 # What answers are tried on, and the mistakes that are recognised: they need the exercises above.
-from . import _checks04, _wrong04  # noqa: E402, F401
+from . import _checks04, _nodes04, _wrong04  # noqa: E402, F401
