@@ -24,6 +24,14 @@ def test_the_rule_is_the_one_that_autograd_finds():
     assert ex04.scaled_backward.check(by_autograd)
 
 
+def test_the_adjoint_belongs_to_the_sweep():
+    def in_place(x, s, needs, adjoint):
+        by_s = (adjoint * x**2).sum() if needs[1] else None
+        return adjoint.mul_(2 * s * x) if needs[0] else None, by_s
+
+    assert "belongs to the sweep" in _message(ex04.scaled_backward, in_place)
+
+
 def test_a_plain_number_for_s_and_one_of_length_one_are_told_apart():
     def answer(shape):
         def rule(x, s, needs, adjoint):
@@ -154,6 +162,7 @@ def test_a_function_is_right_and_in_the_older_form_it_is_told_so():
             _node(lambda c, a: (None, _difference(c, torch.ones_like(a)), None, None)),
         ),
         ("✗", "not the forward difference", _node(_rule(down=1))),
+        ("✗", "went through float32", _node(_rule(shifted=lambda w: w.detach().float()))),
         ("≈", "backward calls f at w again", _node(_rule(again=True))),
         ("≈", "A tensor is an attribute of ctx", _node(_rule(), keep="output")),
     ],
@@ -161,6 +170,40 @@ def test_a_function_is_right_and_in_the_older_form_it_is_told_so():
 def test_a_node_with_a_wrong_backward_is_told_what_is_wrong(symbol, words, answer):
     assert words in _message(ex04.node_of, answer)
     assert repr(ex04.node_of.check(answer)).startswith(symbol)
+
+
+def test_a_node_that_reads_the_outer_weights_or_differs_on_the_way_forward_is_told_so():
+    def captured(f, x, w, step):
+        rule = _node(lambda ctx, adjoint: (None, slope(ctx, adjoint), None, None))
+
+        def slope(ctx, adjoint):
+            start, eye = ctx.saved_tensors[2], step * torch.eye(len(w), dtype=w.dtype)
+            return torch.stack(
+                [(adjoint * (f(x, w.detach() + e) - start) / step).sum() for e in eye]
+            )
+
+        return rule(f, x.clone(), w.clone(), step)
+
+    def early(f, x, w, step):
+        class Early(torch.autograd.Function):
+            @staticmethod
+            def forward(x, w):
+                return f(x, w)
+
+            @staticmethod
+            def setup_context(ctx, inputs, output):
+                x, w = inputs
+                eye = step * torch.eye(len(w), dtype=w.dtype)
+                ctx.save_for_backward(torch.stack([(f(x, w + e) - output) / step for e in eye]))
+
+            @staticmethod
+            def backward(ctx, adjoint):
+                return None, ctx.saved_tensors[0] @ adjoint
+
+        return Early.apply(x, w)
+
+    assert "silently changed" in _message(ex04.node_of, captured)
+    assert "on the way forward" in _message(ex04.node_of, early)
 
 
 # central_slopes
@@ -190,6 +233,15 @@ def test_unit_vectors_times_the_step_are_right():
     for unlike in (torch.Tensor.float, torch.Tensor.tolist):
         message = _message(ex04.central_slopes, lambda *given, to=unlike: to(answer(*given)))
         assert message.startswith("Return a tensor like w")
+
+
+def test_values_that_go_through_float32_lose_their_digits():
+    def answer(f, w, step):
+        eye = step * torch.eye(len(w))
+        high, low = (torch.tensor([f(w + sign * e) for e in eye]) for sign in (1, -1))
+        return ((high - low) / (2 * step)).to(w.dtype)
+
+    assert "went through float32" in _message(ex04.central_slopes, answer)
 
 
 # best_step
@@ -271,6 +323,7 @@ def _through(apply, part=1.0):
         ("not detached", lambda go, c, a: _between(_through(go), c, a, inner=torch.Tensor.detach)),
         ("Do not detach it", lambda go, c, a: _between(_through(go), c, a.detach())),
         ("the same step", lambda go, c, a: _between(_through(go, 1e-3), c, a)),
+        ("the forward one", lambda go, c, a: _between(_through(go), c, a, low=0.0)),
     ],
 )
 def test_the_recursive_backward_is_judged_by_both_derivatives(words, backward):
@@ -279,6 +332,20 @@ def test_the_recursive_backward_is_judged_by_both_derivatives(words, backward):
     else:
         assert words in _message(ex04.recursive_node, _recursive(backward))
         assert ex04.recursive_node.check(_recursive(backward)).status == "wrong"
+
+
+def test_a_recursive_answer_that_reads_the_outer_point_or_goes_two_deep_is_told_so():
+    def captured(f, x, step):
+        rule = _recursive(lambda go, c, a: _between(_through(go), c, a, inner=lambda _: x))
+        return rule(f, x, step)
+
+    def two_deep(f, x, step):
+        inner = _recursive(lambda go, c, a: _between(lambda x, c: c.f(x), c, a))
+        outer = _recursive(lambda go, c, a: _between(lambda x, c: inner(f, x, step), c, a))
+        return outer(f, x, step)
+
+    assert "the x of the outer function" in _message(ex04.recursive_node, captured)
+    assert "no right third one" in _message(ex04.recursive_node, two_deep)
 
 
 def test_a_recursive_answer_that_keeps_a_tensor_as_an_attribute_is_told_so():

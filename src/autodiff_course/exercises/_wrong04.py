@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from ._checks04 import IN_PLACE
 from .ex04 import (
     agrees,
     best_step,
@@ -55,6 +56,12 @@ def _one_dimension(x, s, needs, adjoint):
     return _asked(needs, adjoint * 2 * s * x, (adjoint * x**2).sum().reshape(1))
 
 
+@scaled_backward.mistake(IN_PLACE)
+def _in_place_first(x, s, needs, adjoint):
+    by_x = adjoint * 2 * s * x
+    return _asked(needs, by_x, (by_x * x**2).sum())
+
+
 # straight_through
 
 
@@ -97,6 +104,12 @@ def _judged(function, x, relative, absolute):
     return torch.allclose(*_own_and_slope(function, x), rtol=relative, atol=absolute)
 
 
+def _small(function, x, step=1e-5, down=1, size=torch.abs):
+    own, _ = _own_and_slope(function, x)
+    slope = (function(x + step) - function(x - down * step)).detach() / ((1 + down) * step)
+    return bool((size(own - slope) <= 1e-6 * slope.abs().clamp(min=1)).all())
+
+
 _MIXED = "Compare element by element: beside a steep slope a norm hides the error of a flat one."
 
 
@@ -107,6 +120,12 @@ agrees.add_mistakes(
     lambda function, x: _judged(function, x, 0, 1e-6),
     "A relative error alone: where the slope is 0, no error is small enough.",
     lambda function, x: _judged(function, x, 1e-6, 0),
+    "A forward difference is right to about 1e-5 alone: go down as well as up.",
+    lambda function, x: _small(function, x, down=0),
+    "A step of 1e-3 is too long where the function bends: take 1e-5.",
+    lambda function, x: _small(function, x, step=1e-3),
+    "An error below 0 is an error too: take its abs.",
+    lambda function, x: _small(function, x, size=torch.clone),
 )
 
 
@@ -179,6 +198,8 @@ training_calls.add_mistakes(
 
 # central_slopes
 
+_SINGLE = "w or a value went through float32: give torch.tensor the dtype of w."
+
 
 def _slopes(f, w, up, down, over, accumulate=False):
     slopes, kept = torch.zeros_like(w), w.clone()
@@ -206,6 +227,10 @@ central_slopes.add_mistakes(
     lambda f, w, step: _slopes(f, w, step, step, -2 * step),
     "The shifts pile up: make a fresh clone of w for each element.",
     lambda f, w, step: _slopes(f, w, step, step, 2 * step, accumulate=True),
+    _SINGLE,
+    lambda f, w, step: _slopes(lambda w: torch.tensor(f(w)).to(w), w, step, step, 2 * step),
+    _SINGLE,
+    lambda f, w, step: _slopes(lambda w: f(w.float()), w, step, step, 2 * step),
 )
 
 

@@ -293,7 +293,7 @@ def _describe(value):
         kind = "complex number" if isinstance(value, complex) else "number"
         return f"a {kind}"
     if isinstance(value, list):
-        return f"a list or tuple of {len(value)}"
+        return f"a list, tuple or array of {len(value)}"
     name = type(value).__name__
     return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"
 

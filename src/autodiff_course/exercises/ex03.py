@@ -94,7 +94,7 @@ network_bytes.add_hints(
     minutes=15,
     seconds=20.0,
     uses="import torch",
-    insight="Memory is traded for work, and not for accuracy: the same bits arrive at x.",
+    insight="Memory is traded for work, and not for accuracy: the same operations run again.",
     next_try="Allow a segment that does not divide the length.",
 )
 def gradient_with_checkpoints(layer, x, length, segment, adjoint):

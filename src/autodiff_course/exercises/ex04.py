@@ -66,7 +66,7 @@ def straight_through(w, x, y):
     """Return the gradient with respect to w of ``((round(w) * x - y) ** 2).mean()``.
 
     Rounding has the derivative 0 almost everywhere, so nothing would ever train. Treat it as a
-    *straight-through estimator* does: round on the way forward, and on the way back pass the
+    straight-through estimator does: round on the way forward, and on the way back pass the
     adjoint on as if nothing had happened. w, x and y have one shape. w does not require grad: let a
     detached copy of it do so.
 
@@ -98,7 +98,7 @@ def straight_through(w, x, y):
 straight_through.add_hints(
     "Write a Function whose forward rounds. What does its backward return?",
     "The backward has one argument besides ctx, and that is what it returns.",
-    "Then `torch.autograd.grad(loss, w)` gives the gradient; w must require grad.",
+    "Let a detached copy v of w require grad: `torch.autograd.grad(loss, v)[0]` is the gradient.",
 )
 
 
@@ -130,7 +130,8 @@ def agrees(function, x):
 
 
 agrees.add_hints(
-    "torch.autograd.grad(function(x).sum(), x) is what the function says.",
+    "With v a detached copy of x that requires grad, torch.autograd.grad(function(v).sum(), v)[0] "
+    "is what the function says.",
     "All elements may be shifted at once, as each depends on its own only.",
 )
 
@@ -141,7 +142,7 @@ agrees.add_hints(
 @exercise(
     minutes=15,
     insight="One node, whose value may come from anywhere, and whose derivative is what you say.",
-    next_try="Return the adjoint of x as well, where it is asked for.",
+    next_try="Is its second derivative right? Section 8 tells; go back then and make it honest.",
 )
 def node_of(f, x, w, step):
     """Return f(x, w) as a node of the graph, with forward differences as its derivative.
@@ -290,7 +291,7 @@ def recursive_node(f, x, step):
     """Return f(x) as a node of the graph that can be differentiated again and again.
 
     f works element by element, and nothing in it is recorded. Write a Function, with setup_context,
-    whose backward takes the central difference of *the Function itself*.
+    whose backward takes the central difference of the Function itself.
 
     Examples
     --------
@@ -369,4 +370,4 @@ def drill_calls(random):
 
 
 # What answers are tried on, and the mistakes that are recognised: they need the exercises above.
-from . import _checks04, _wrong04  # noqa: E402, F401
+from . import _checks04, _nodes04, _wrong04  # noqa: E402, F401
