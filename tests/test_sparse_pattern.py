@@ -293,7 +293,7 @@ def test_an_operation_without_a_rule_is_taken_to_mix_everything():
         pattern = hessian_pattern(f, points(1)[0]).toarray()
     assert len(caught) == 1
     assert caught[0].filename == __file__
-    assert (pattern >= entries_seen(f)).all()
+    assert pattern.all()
 
 
 def test_an_index_that_depends_on_x_may_point_anywhere():

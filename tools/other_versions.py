@@ -22,8 +22,8 @@ TEST_TOOLS = (
 )
 # These test the tools that keep the course, which are used in their pinned versions only.
 OF_TOOLS = (
-    *("tests/browser", "tests/test_make_slides.py", "tests/test_makefile.py"),
-    *("tests/test_repository.py", "tests/test_other_versions.py"),
+    *("tests/browser", "tests/test_make_slides.py", "tests/test_slide_plan.py"),
+    *("tests/test_makefile.py", "tests/test_repository.py", "tests/test_other_versions.py"),
 )
 # A warning about a library's own code is no fault of the course on versions it was not made for.
 PYTEST = ("-n", "auto", "-o", "filterwarnings=default")

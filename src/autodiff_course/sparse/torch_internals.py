@@ -224,7 +224,7 @@ def explained(error: Exception) -> Exception:
             "f: an operation in it has a first derivative but no second one, so PyTorch cannot "
             f"give its Hessian ({first_line})"
         )
-    if "HigherOrderOperator" in text:
+    if "HigherOrderOperator" in text or "rule registered for HOP" in text:  # newer, older PyTorch
         return NotImplementedError(
             "f: torch.cond and other operations that take functions cannot be recorded; use "
             f"torch.where, or a Python loop ({first_line})"
