@@ -308,6 +308,22 @@ def test_columns_by_linearize_are_right_too():
     assert ex06.fewer_sweeps.check(answer)
 
 
+@pytest.mark.parametrize("rows_where_fewer", [True, False])
+def test_linearize_first_is_right_if_the_rows_are_used_where_they_are_fewer(rows_where_fewer):
+    def answer(f, x):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the tracer warns of its own internals
+            value, push = linearize(f, x)
+        if len(x) < len(value) or not rows_where_fewer:
+            return vmap(push, out_dims=1)(torch.eye(len(x), dtype=x.dtype))
+        return vmap(vjp(f, x)[1])(torch.eye(len(value), dtype=x.dtype))[0]
+
+    if rows_where_fewer:
+        assert ex06.fewer_sweeps.check(answer)
+    else:
+        assert "VJPs, the rows" in _message(ex06.fewer_sweeps, answer)
+
+
 # tangent_kernel
 
 

@@ -252,7 +252,9 @@ def _tall_by_columns(call):
 def _wide_by_rows(call):
     if len(call.arguments[1]) <= len(call.value):
         return True
-    return bool(call.calls_of("run_backward")) and not call.calls_of(*_FORWARD)
+    # linearize uses forward mode itself, and gives the number of outputs as well as vjp does
+    forward = call.calls_of(*_FORWARD) and not call.calls_of(torch.func.linearize)
+    return bool(call.calls_of("run_backward")) and not forward
 
 
 @fewer_sweeps.method("f is called too often: let one vmap run all sweeps at once.")
