@@ -136,7 +136,7 @@ def draw_graph(
         inside = (0, {"^": -3, "v": 3}.get(shape, 0))
         where = dict(xy=(a, b), xytext=inside, textcoords="offset points", zorder=3, fontsize=12)
         if numbered:
-            axis.annotate(vertex, (a, b), (11, 8), **beside)
+            axis.annotate(vertex, (a, b), (13, 9), **beside)
         axis.annotate(label, **where, ha="center", va="center")
     axis.set_axis_off()
     axis.margins(0.16)
