@@ -240,10 +240,14 @@ def _by_all_paths(rows, colors):
     return 1
 
 
-@pytest.mark.parametrize("right", [_by_mirror, _by_all_paths])
-def test_every_way_to_check_a_star_is_right(right):
-    result = ex08.is_star.check(right)
+def test_a_star_may_be_checked_by_the_entries_that_can_be_read():
+    result = ex08.is_star.check(_by_mirror)
     assert result, result
+
+
+def test_a_star_check_that_looks_at_all_paths_is_told():
+    result = ex08.is_star.check(_by_all_paths)
+    assert not result and "Walk along neighbours" in result.message
 
 
 def test_a_walk_that_orders_the_ends_of_its_paths_is_told():
@@ -315,6 +319,22 @@ def test_sums_changed_in_place_are_noticed():
 
     result = ex08.from_the_leaves.check(answer)
     assert result.status == "other way" and "changed" in result.message
+
+
+@pytest.mark.parametrize("counted", [True, False])
+def test_one_pass_that_takes_the_second_end_for_a_leaf_is_told(counted):
+    def answer(edges, sums):
+        sums, left = list(sums), Counter(v for edge in edges for v in edge)
+        values = []
+        for a, b in edges:
+            leaf, other = (a, b) if left[a] == 1 else (b, a)
+            values.append(sums[leaf])
+            sums[other] -= sums[leaf]
+            left.subtract((a, b) if counted else ())
+        return values
+
+    result = ex08.from_the_leaves.check(answer)
+    assert not result and "again and again" in result.message
 
 
 # arrow_jacobian
@@ -415,6 +435,35 @@ def test_a_newton_that_leaves_out_a_clause_is_told(given, told):
     assert not result and told in result.message
 
 
+def test_a_newton_with_another_solver_is_another_way():
+    def dense(f, gradient, hessian, solve, x, goal):
+        return _newton(f, gradient, lambda x: hessian(x).toarray(), np.linalg.solve, x, goal)
+
+    result = ex08.newton.check(dense)
+    assert result.status == "other way" and "Not every step calls `solve`" in result.message
+    given_dense = ex08.newton.check(
+        lambda f, gradient, hessian, *others: _newton(
+            f, gradient, lambda x: hessian(x).toarray(), *others
+        )
+    )
+    assert not given_dense and "solve takes the sparse matrix" in given_dense.message
+
+
+@pytest.mark.parametrize("looks", [True, False])
+def test_full_steps_are_told_without_any_warning(looks):
+    def answer(f, gradient, hessian, solve, x, goal):
+        lengths = []
+        while not np.abs(gradient(x)).max() <= goal:
+            s = -solve(hessian(x), gradient(x))
+            x = x + (s if gradient(x) @ s < 0 else -gradient(x))
+            lengths.append(1.0 + 0 * (f(x) if looks else 0))
+        return x, lengths
+
+    result = ex08.newton.check(answer)
+    assert "No line search: t is 1" in result.message
+    assert "Warning" not in str(result)
+
+
 def test_a_newton_that_moves_the_callers_x_is_told():
     def answer(f, gradient, hessian, solve, x, goal):
         best, ts = ex08.newton.reference(f, gradient, hessian, solve, x.copy(), goal)
@@ -475,21 +524,20 @@ def test_a_sum_is_drawn_from_all_that_it_adds_up():
 def test_the_answers_of_the_drills_are_counted(seed):
     entries = ex08.drill_entries.problem(seed)
     formula = entries.question.split("$")[1].split("=", 1)[1]
-    a, b, c = (
-        int(n) for n in re.findall(r"x_(\d)", formula)[:2] + re.findall(r"x_(\d)\)", formula)
-    )
-    d = int(re.findall(r"x_(\d)", formula)[-1])
-    curve = torch.sin if "sin" in formula else torch.exp
+    code = re.sub(r"x_(\d)", r"x[\1]", formula).replace("^", "**").replace(r"\,", "*")
+    code = re.sub(r"\\(sin|exp)", r"torch.\1", code).replace("] x", "] * x").replace("7 x", "7*x")
 
     def f(x):
-        last = x[d] ** 3 if "^3" in formula else 7 * x[d]
-        return x[a] ** 2 * x[b] + curve(x[b] * x[c]) + last
+        return eval(code)
 
     assert entries.answer == hessian_pattern(f, torch.zeros(6)).nnz
 
     band = ex08.drill_band.problem(seed)
-    width = int(re.search(r"≤ (\d)", band.question)[1])
-    rows = [{j for j in range(30) if abs(i - j) <= width} for i in range(30)]
+    where = re.search(r"where (.*?)\.", band.question)[1]
+    width, between = int(re.search(r"\d+$", where)[0]), range(60)
+    near = {d for d in between if d <= width and not ("even" in where and d % 2)}
+    near = {0, width} if "is 0 or" in where else near
+    rows = [{j for j in between if abs(i - j) in near} for i in between]
     found = color(_dense(rows), "distance2")
     assert band.answer == found.count == found.lower_bound
 

@@ -190,6 +190,11 @@ ONCE = (
     "row once"
 )
 
+ALONG = (
+    "That looks at far too many rows: there may be many vertices, and many calls. Walk along "
+    "neighbours: k in rows[i], and l in rows[j]"
+)
+
 
 def orders():
     long = 1_500
@@ -247,7 +252,8 @@ def random_star_colorings(random):
 
 
 def colorings():
-    cycle = graph([(0, 2), (2, 1), (1, 3), (3, 0)], 4)
+    cycle, many = graph([(0, 2), (2, 1), (1, 3), (3, 0)], 4), 60
+    long = Counted(chain(many), 100 * many, ALONG)
     return [
         case([{0}, {1}], [0, 0], label="two vertices without an edge, in one colour"),
         case([{0, 1}, {0, 1}], [0, 0], label="two neighbours in one colour"),
@@ -262,6 +268,7 @@ def colorings():
         case(graph([(0, 1), (1, 2), (0, 2)], 3), [0, 1, 2], label="a triangle in three colours"),
         case(cycle, [0, 0, 1, 1], label="a cycle of 4 in two colours"),
         *(_path(*numbers) for numbers in permutations(range(4)) if numbers[0] < numbers[3]),
+        case(long, [0, 1, 2] * (many // 3), label="a chain of 60", too_slow=f"{ALONG}."),
     ]
 
 
@@ -336,7 +343,7 @@ def trees():
         _tree([(0, 1)], [7], "one edge"),
         _tree([(0, 1), (0, 2), (0, 3)], [2, -5, 4], "a star with three leaves"),
         _tree([(1, 2), (0, 1), (2, 3)], [3, 1, 8], "a chain of four, its middle edge first"),
-        _tree([(0, 1), (2, 1), (1, 3), (3, 4), (5, 3)], [1, 2, 30, 4, 5], "a tree of six"),
+        _tree([(0, 1), (2, 1), (1, 3), (3, 4), (5, 3)], [1.5, 2, 30.75, 4, 5], "a tree of six"),
     ]
 
 

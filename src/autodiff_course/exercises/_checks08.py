@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from numbers import Integral
+
 from . import _cases08 as inputs
 from . import _wrong08 as wrong
 from . import _wrong08_numbers as wrong_numbers
@@ -99,7 +101,8 @@ greedy_colors.add_mistakes(
     wrong.in_order_of_coloring,
     "Every column got a colour of its own: use an old one where you can.",
     wrong.all_different,
-    "The colours should count from 0.",
+    "The colours should count from 0. (Or does `colors` begin with zeros? Then columns not yet "
+    "coloured already count as colour 0.)",
     wrong.counted_from_one,
     "That is one colour more than the largest around. Take the first one that is free.",
     wrong.one_more_than_the_largest,
@@ -110,6 +113,9 @@ greedy_colors.add_mistakes(
     "Row j itself is left out. Where column j has an entry in row j, it meets the columns there, "
     "and these need no diagonal entry of their own.",
     wrong.own_row_left_out,
+    "You used the rule of the graph, which assumes a full diagonal. Here a row may lack its own "
+    "column, and only shared rows count.",
+    wrong.by_distance,
 )
 
 
@@ -141,6 +147,8 @@ where_to_read.add_mistakes(
     "Of a colour that comes twice in a row no column can be read there, the first one no more than "
     "the others: count before you read.",
     wrong.first_of_each_color,
+    "The second number is a colour: the mirror image is read at (j, colors[i]), not at (j, i).",
+    wrong.mirror_by_column,
 )
 
 
@@ -156,6 +164,10 @@ is_star.add_mistakes(
     wrong.is_distance2,
     "Paths are looked at, but not whether neighbours differ.",
     wrong.paths_alone,
+    "Two neighbours in one colour are wrong by themselves, without any path of four.",
+    wrong.paths_in_two_colors_at_most,
+    "The ends of a path may be neighbours as well: a cycle of four holds paths over four vertices.",
+    wrong.paths_without_cycles,
     "A path of four along ascending numbers only: a path may turn back to smaller ones.",
     wrong.ascending_paths,
     "A path may end at smaller numbers than its middle has: leave out `k > i` and `l > j`.",
@@ -188,6 +200,8 @@ hubs_apart.add_mistakes(
     wrong.hubs_last,
     "Hub number h is the one at place h of the list `hubs`: do not sort them.",
     wrong.hubs_sorted,
+    "A hub's colour is its place in the list `hubs`, not its number as a vertex.",
+    wrong.hubs_by_vertex,
     "It is not enough to colour the hubs first: they must leave the rows of the others.",
     wrong.hubs_merely_first,
 )
@@ -211,6 +225,18 @@ from_the_leaves.add_mistakes(
     wrong_numbers.one_pass,
     "One pass through the edges is not enough: an edge may become a leaf's only later. Go on.",
     wrong_numbers.one_pass_with_gaps,
+    "One pass through the edges is not enough: an edge may become a leaf's only later. Go on.",
+    wrong_numbers.one_pass_appended,
+    "One pass through the edges is not enough: an edge may become a leaf's only later. Go on.",
+    wrong_numbers.one_pass_in_a_dict,
+    "Is one end of the edge a leaf yet? Go through the edges again and again, not once.",
+    wrong_numbers.one_pass_without_asking,
+    "Is one end of the edge a leaf yet? Go through the edges again and again, not once.",
+    wrong_numbers.one_pass_by_the_first_ends,
+    "The values need not be whole numbers: round nothing, and make no array of ints.",
+    wrong_numbers.values_rounded,
+    "The values need not be whole numbers: round nothing, and make no array of ints.",
+    wrong_numbers.sums_cut_to_ints,
     "Only one end of each edge was looked at. The leaf may be either of the two.",
     wrong_numbers.first_end_only,
     "Only one end of each edge was looked at. The leaf may be either of the two.",
@@ -258,6 +284,13 @@ def _three_products(call):
 
 pays_from.cases(inputs.prices)
 pays_from.random_cases(inputs.random_prices)
+
+
+@pays_from.method("The number is to be an int, as Hessians are counted: return `int(…)`.")
+def _counts(call):
+    return call.value is None or isinstance(call.value, Integral)
+
+
 pays_from.add_mistakes(
     "At that number both take the same time. Cheaper is less time.",
     wrong_numbers.pays_at_equality,
@@ -267,6 +300,8 @@ pays_from.add_mistakes(
     wrong_numbers.pays_in_fractions,
     "Where a Hessian of the prepared method takes no less, it never pays: return None.",
     wrong_numbers.pays_always,
+    "You divide by other − each: where the two are equal it is 0, and preparing never pays.",
+    wrong_numbers.pays_by_zero,
     "None means never; here some number of Hessians is enough. (Or is a `return` missing?)",
     wrong_numbers.pays_never,
     "Rounding to the nearest goes too far up for some: 2.75 Hessians are reached by the third.",
@@ -278,6 +313,16 @@ pays_from.add_mistakes(
 
 newton.cases(landscapes)
 _leaves(newton, "x is")
+
+
+@newton.method(
+    "Not every step calls `solve`. Use the one you were given: with 100,002 variables another may "
+    "fill the memory."
+)
+def _solves(call):
+    return call.calls_of(call.arguments[3]) >= len(call.value[1])
+
+
 newton.add_mistakes(
     "No line search: t is 1 in each step. Halve it until f falls enough.",
     wrong_numbers.newton_without_search,
@@ -313,6 +358,8 @@ newton.add_mistakes(
     wrong_numbers.newton_with_the_old_slope,
     "The search ends too soon: steps down to t = 1e-9 are to be tried.",
     wrong_numbers.newton_that_gives_up_early,
+    "You searched below t = 1e-9: give up there, and return what you have.",
+    wrong_numbers.newton_that_gives_up_late,
     "Where no t >= 1e-9 makes f fall enough, stop and return: your loop goes on.",
     wrong_numbers.newton_steps_anyway,
     "Where no t >= 1e-9 makes f fall enough, stop and return: your loop goes on.",

@@ -12,27 +12,40 @@ def drill_entries(random):
     """Count the entries of a Hessian by looking at its terms."""
     a, b, c, d = random.sample(range(6), 4)
     curve = random.choice(("sin", "exp"))
-    pure = random.choice((True, False))
-    last = f"x_{d}^3" if pure else f"7 x_{d}"
+    first = random.choice((f"x_{a}", f"x_{a}^2"))
+    second = random.choice((rf"\{curve}(x_{b} x_{c})", rf"\{curve}(x_{b}) \, x_{c}"))
+    last = random.choice((f"x_{d}^3", f"7 x_{d}", f"x_{d}^2 \\, x_{c}"))
+    entries = {(b, b), (a, b), (b, c)}
+    entries |= {(a, a)} if "^" in first else set()
+    entries |= {(c, c)} if f"x_{c})" in second else set()
+    entries |= {(d, d)} if "^" in last else set()
+    entries |= {(d, c)} if f"x_{c}" in last else set()
+    entries |= {(j, i) for i, j in entries}
     return Problem(
-        rf"$f(x) = x_{a}^2 \, x_{b} + \{curve}(x_{b} x_{c}) + {last}$. How many of the 36 entries "
-        r"of its Hessian, for $x_0, \dots, x_5$, can be non-zero?",
-        answer=8 if pure else 7,
-        why=f"({a},{a}), ({a},{b}) and ({b},{a}); ({b},{b}), ({b},{c}), ({c},{b}) and ({c},{c})"
-        + (f"; ({d},{d})." if pure else f". 7·x{d} is linear."),
+        rf"$f(x) = {first} \, x_{b} + {second} + {last}$. How many of the 36 entries of its "
+        r"Hessian, for $x_0, \dots, x_5$, can be non-zero?",
+        answer=len(entries),
+        why=" ".join(f"({i},{j})" for i, j in sorted(entries)) + ".",
     )
 
 
 @drill
 def drill_band(random):
     """Ask how many colours a band needs at distance 2."""
-    width, n = random.randint(1, 5), random.choice((100, 1000, 10_000, 100_000))
+    width, n = random.randint(2, 9), random.choice((100, 1000, 10_000, 100_000))
+    where, entries, order = random.choice(
+        (
+            (f"|i − j| ≤ {width}", 2 * width + 1, "one after the other"),
+            (f"|i − j| is 0 or {width}", 3, f"each {width} times, then the next,"),
+            (f"|i − j| is even and ≤ {2 * width}", 2 * width + 1, "each twice, then the next,"),
+        )
+    )
     return Problem(
-        f"In a Hessian of {n:,} variables entry (i, j) can be non-zero where |i − j| ≤ {width}. "
+        f"In a Hessian of {n:,} variables entry (i, j) can be non-zero where {where}. "
         "How many products does a distance-2 colouring need at least?",
-        answer=2 * width + 1,
-        why=f"A row in the middle has 2·{width} + 1 entries, and all need different colours; "
-        "colours in turn reach that.",
+        answer=entries,
+        why=f"A row in the middle has {entries} entries, and all need different colours; "
+        f"{entries} colours, {order} reach that.",
     )
 
 

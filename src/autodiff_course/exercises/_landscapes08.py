@@ -13,6 +13,8 @@ from .framework import case
 
 def _solve(H, g):
     """Solve Hs = g; what a diverging answer makes singular is not the reader's to read."""
+    if not sp.issparse(H):
+        raise TypeError("solve takes the sparse matrix that hessian(x) returns, as it is")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", MatrixRankWarning)
         return spsolve(H, g)
@@ -45,7 +47,7 @@ def _landscape(weights, coupling, start, kind, goal, label):
     def hessian(x):
         return sp.csc_array(np.diag(weights * kind[2](x)) + links)
 
-    return case(Patient(f), gradient, hessian, _solve, np.array(start), goal, label=label)
+    return _case(f, gradient, hessian, start, goal, label)
 
 
 SQUARE = (lambda x: (x - 1) ** 2 / 2, lambda x: x - 1, lambda x: np.ones_like(x))
@@ -58,60 +60,73 @@ WELLS = (lambda x: x**4 / 4 - x**2 / 2, lambda x: x**3 - x, lambda x: 3 * x**2 -
 
 
 class Patient:
-    """A function that may be called so often, and then says why that is too often."""
+    """Count the calls of a function and of its gradient, and say why they are too many."""
 
-    def __init__(self, f, most=1000):
-        self._f, self._left = f, most
+    def __init__(self, f, gradient, most=1000):
+        self._f, self._gradient = f, gradient
+        self._left, self._slopes, self._values = most, 0, 0
 
-    def __call__(self, x):
-        self._left -= 1
-        if self._left < 0:
+    def f(self, x):
+        self._values += 1
+        if self._values > self._left:
             raise RuntimeError(ENDLESS)
         return self._f(x)
 
+    def gradient(self, x):
+        self._slopes += 1
+        far = not np.abs(x).max() < FAR
+        if far or (self._slopes > 300 and self._values < 3 * self._slopes):
+            raise RuntimeError(UNSEARCHED)
+        return self._gradient(x)
 
+
+FAR = 1e6  # no step that makes f fall leads there
+UNSEARCHED = "the steps lead far off, or never end: every t is 1, and the line search is missing"
 ENDLESS = (
-    "f was called 1,000 times: the loop does not end. Is s = -g taken where gᵀs is not negative, "
-    "and does the search end at t < 1e-9"
+    "f was called 1,000 times: the loop does not end. Take s = -g where gᵀs is not negative, and "
+    "end the search at t < 1e-9"
 )
+
+
+def _case(f, gradient, hessian, start, goal, label):
+    patient = Patient(f, gradient)
+    start = np.array(start)
+    return case(patient.f, patient.gradient, hessian, _solve, start, goal, label=label)
 
 
 def _flat(goal):
     """Make a value that never falls, although the gradient says that it does."""
-    return case(
-        Patient(lambda x: 0.0),
+    return _case(
+        lambda x: 0.0,
         lambda x: np.ones(2),
         lambda x: sp.csc_array(np.eye(2)),
-        _solve,
-        np.array([1.0, 2.0]),
+        [1.0, 2.0],
         goal,
-        label="a value that never falls",
+        "a value that never falls",
     )
 
 
 def _part_known(part, goal):
     """Make a square with a Hessian of only a part of its own: a full step goes too far."""
-    return case(
-        Patient(lambda x: float(x @ x) / 2),
+    return _case(
+        lambda x: float(x @ x) / 2,
         lambda x: 1.0 * x,
         lambda x: sp.csc_array(np.eye(2) * part),
-        _solve,
-        np.array([1.0, 1.0]),
+        [1.0, 1.0],
         goal,
-        label=f"a square, and a Hessian of {part:g} times its own",
+        f"a square, and a Hessian of {part:g} times its own",
     )
 
 
 def _along_the_level():
     """Make a point where gᵀs is 0 exactly: a bowl along x₀, a ridge between two wells along x₁."""
-    return case(
-        Patient(lambda x: float(x[0] ** 2 / 2 + x[1] ** 4 / 4 - x[1] ** 2 / 2)),
+    return _case(
+        lambda x: float(x[0] ** 2 / 2 + x[1] ** 4 / 4 - x[1] ** 2 / 2),
         lambda x: np.array([x[0], x[1] ** 3 - x[1]]),
         lambda x: sp.csc_array(np.diag([1.0, 3 * x[1] ** 2 - 1])),
-        _solve,
-        np.array([0.75, 0.5]),
+        [0.75, 0.5],
         1e-9,
-        label="a bowl along x0, two wells along x1: gᵀs = 0 at the start",
+        "a bowl along x0, two wells along x1: gᵀs = 0 at the start",
     )
 
 

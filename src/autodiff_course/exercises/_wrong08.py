@@ -182,6 +182,11 @@ def own_row_left_out(rows, order):
     return colors
 
 
+def by_distance(rows, order):
+    near = [row - {i} for i, row in enumerate(rows)]
+    return greedy(rows, order, lambda j: near[j].union(*(near[i] for i in near[j])) - {j})
+
+
 # where_to_read
 
 
@@ -247,6 +252,10 @@ def mirror_first(rows, colors):
     ]
 
 
+def mirror_by_column(rows, colors):
+    return _planned(rows, colors, lambda i, j: (j, i))
+
+
 def first_of_each_color(rows, colors):
     pairs = []
     for i, row in enumerate(rows):
@@ -272,16 +281,19 @@ def is_distance2(rows, colors):
     return all(len({colors[j] for j in row}) == len(row) for row in rows)
 
 
-def _bad_path(rows, colors, allowed=lambda *path: True):
+def _paths(rows):
     near = _near(rows)
-    paths = (
+    return (
         (k, i, j, m)
         for i, row in enumerate(near)
         for j in row
         for k in near[i] - {j}
         for m in near[j] - {i, k}
     )
-    return any(len({colors[v] for v in path}) == 2 and allowed(*path) for path in paths)
+
+
+def _bad_path(rows, colors, allowed=lambda *path: True):
+    return any(len({colors[v] for v in path}) == 2 and allowed(*path) for path in _paths(rows))
 
 
 def paths_alone(rows, colors):
@@ -293,6 +305,17 @@ def paths_alone(rows, colors):
         for m in _near(rows)[j] - {i, k}
         if colors[i] != colors[j]
     )
+
+
+def paths_in_two_colors_at_most(rows, colors):
+    return not any(len({colors[v] for v in path}) < 3 for path in _paths(rows))
+
+
+def paths_without_cycles(rows, colors):
+    def open_ends(k, i, j, m):
+        return k not in rows[m]
+
+    return neighbours_differ(rows, colors) and not _bad_path(rows, colors, open_ends)
 
 
 def ascending_paths(rows, colors):
@@ -371,6 +394,10 @@ def hubs_in_the_rows_of_others(rows, hubs, greedy):
 
 def hubs_sorted(rows, hubs, greedy):
     return _apart(rows, sorted(hubs), greedy)
+
+
+def hubs_by_vertex(rows, hubs, greedy):
+    return _apart(rows, hubs, greedy, number=lambda c, colors: hubs[c])
 
 
 def _renumbered(rest, hubs, greedy):

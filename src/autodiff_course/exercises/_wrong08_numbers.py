@@ -76,6 +76,45 @@ def one_pass_with_gaps(edges, sums):
     return _one_pass(edges, sums, None)
 
 
+def one_pass_appended(edges, sums):
+    return [value for value in _one_pass(edges, sums, None) if value is not None]
+
+
+def one_pass_in_a_dict(edges, sums):
+    values = zip(edges, _one_pass(edges, sums, None), strict=True)
+    found = {edge: value for edge, value in values if value is not None}
+    return [found[edge] for edge in edges]
+
+
+def _one_pass_without_asking(edges, sums, counted):
+    """Take for granted that the second end is a leaf where the first is none."""
+    sums, ends, values = list(sums), Counter(v for edge in edges for v in edge), []
+    for edge in edges:
+        leaf, other = edge if ends[edge[0]] == 1 else edge[::-1]
+        values.append(sums[leaf])
+        sums[other] -= sums[leaf]
+        ends.subtract(edge if counted else ())
+    return values
+
+
+def one_pass_without_asking(edges, sums):
+    return _one_pass_without_asking(edges, sums, True)
+
+
+def one_pass_by_the_first_ends(edges, sums):
+    return _one_pass_without_asking(edges, sums, False)
+
+
+def values_rounded(edges, sums):
+    found = _one_by_one(edges, sums)
+    return [round(found[edge]) for edge in edges]
+
+
+def sums_cut_to_ints(edges, sums):
+    found = _one_by_one(edges, map(int, sums))
+    return [found[edge] for edge in edges]
+
+
 def _looked_at_one_end(edges, sums, end, missing=None):
     values, sums, left = [missing] * len(edges), list(sums), list(range(len(edges)))
     while True:
@@ -163,6 +202,10 @@ def pays_in_fractions(preparation, each, other):
     return None if other <= each else preparation / (other - each)
 
 
+def pays_by_zero(preparation, each, other):
+    return None if other < each else int(preparation // (other - each)) + 1
+
+
 def pays_always(preparation, each, other):
     return int(preparation // ((other - each) or 1)) + 1
 
@@ -209,8 +252,7 @@ def minimised(
 
 
 def newton_without_search(*arguments):
-    with np.errstate(all="ignore"):
-        return minimised(*arguments, search=False, most=60)
+    return minimised(*arguments, search=False)
 
 
 def newton_uphill(*arguments):
@@ -275,6 +317,10 @@ def newton_with_the_old_slope(*arguments):
 
 def newton_that_gives_up_early(*arguments):
     return minimised(*arguments, least=1e-3)
+
+
+def newton_that_gives_up_late(*arguments):
+    return minimised(*arguments, least=1e-15)
 
 
 def newton_without_a_limit(*arguments):

@@ -37,7 +37,7 @@ __all__ = [
     next_try="Add x₀·x₂ and write down which two entries are new.",
 )
 def pattern_by_hand():
-    """Write the pattern of f(x) = x₀²·x₁ + sin(x₁·x₃) + 5·x₂: four rows of zeros and ones."""
+    """Write the smallest pattern of f(x) = x₀²·x₁ + sin(x₁·x₃) + 5·x₂: four rows of 0 and 1."""
     return [
         [1, 1, 0, 0],
         [1, 1, 0, 1],
@@ -56,7 +56,7 @@ pattern_by_hand.add_hints(
 
 
 @exercise(
-    minutes=25,
+    minutes=30,
     insight="No number was looked at, so the sets hold for every x.",
     next_try="Let a product with a constant 0 end a dependence. What must a step tell you for it?",
 )
@@ -108,7 +108,7 @@ trace.add_hints(
 
 
 @exercise(
-    minutes=20,
+    minutes=25,
     insight="Columns of one colour never meet in a row, so one product gives all their entries.",
     next_try="Give it the columns of a grid in several orders. How far apart do the counts lie?",
 )
@@ -118,8 +118,8 @@ def greedy_colors(rows, order):
     rows[i] is the set of the columns with an entry in row i; by symmetry it is also the set of the
     rows with an entry in column i. `order` holds all columns, in the order in which they are
     coloured. Each gets the first colour, counted from 0, that no column coloured before it has with
-    which it shares a row. colors[j] is the colour of column j. There may be 100,000 columns: look
-    at the rows that column j meets, not at all columns.
+    which it shares a row; a row may lack its own column. colors[j] is the colour of column j. There
+    may be 100,000 columns: look at the rows that column j meets, not at all columns.
 
     Examples
     --------
@@ -144,7 +144,7 @@ greedy_colors.add_hints(
 
 
 @exercise(
-    minutes=20,
+    minutes=25,
     uses="from collections import Counter",
     insight="The plan is made once. Each further Hessian is then one indexed read.",
     next_try="Return None where neither of the two works. What have you written?",
@@ -182,16 +182,17 @@ where_to_read.add_hints(
 
 
 @exercise(
-    minutes=20,
+    minutes=25,
     insight="Two colours may span a star, but no path of four vertices.",
-    next_try="Write the other check: did you look for paths, or for entries that can be read?",
+    next_try="Of all ways to give a chain of 6 three colours, how many pass?",
 )
 def is_star(rows, colors):
     """Say whether colours form a star colouring of a graph: True or False.
 
     rows[i] is the set of the columns with an entry in row i, i itself among them. Two different
     vertices i and j are neighbours if j is in rows[i]. In a star colouring neighbours have
-    different colours, and no path over four different vertices has only two colours.
+    different colours, and no path over four different vertices has only two colours. There may be
+    many vertices: walk along neighbours.
 
     Examples
     --------
@@ -222,7 +223,7 @@ is_star.add_hints(
 
 
 @exercise(
-    minutes=10,
+    minutes=15,
     insight="A hub pays one product for itself, and all others are coloured as if it were absent.",
     next_try="Which vertices of a graph would you call hubs? Try a bound on the length of a row.",
 )
@@ -258,7 +259,7 @@ hubs_apart.add_hints(
 
 
 @exercise(
-    minutes=20,
+    minutes=30,
     uses="from collections import Counter",
     insight="Each sum with one unknown gives it away, and taking it off makes the next leaf.",
     next_try="Let one sum be off by 1e-6. Which values are off, and by how much?",
@@ -296,7 +297,7 @@ from_the_leaves.add_hints(
 
 
 @exercise(
-    minutes=10,
+    minutes=15,
     uses="import numpy as np",
     insight="A column costs one push, a row one pull; what is left shares one more.",
     next_try="What if the bottom row were full too?",
@@ -334,7 +335,7 @@ arrow_jacobian.add_hints(
 
 
 @exercise(
-    minutes=8,
+    minutes=10,
     insight="A preparation is an investment: name the number from which it pays.",
     next_try="Put in the times that you measure for a function of your own.",
 )
@@ -342,7 +343,8 @@ def pays_from(preparation, each, other):
     """Return the least number of Hessians from which preparing is cheaper, or None.
 
     A prepared method takes `preparation` seconds once and `each` for each Hessian, the other method
-    `other` for each. Cheaper means: less time in all. None where that never happens.
+    `other` for each. Cheaper means: less time in all. A whole number; None where
+    that never happens.
 
     Examples
     --------
@@ -364,7 +366,7 @@ pays_from.add_hints(
 
 
 @exercise(
-    minutes=25,
+    minutes=35,
     seconds=20.0,
     uses="import numpy as np",
     tolerance=Tolerance(1e-6, 1e-6),
@@ -378,7 +380,7 @@ def newton(f, gradient, hessian, solve, x, goal):
     solves Hs = g. As long as an element of the gradient g is larger than `goal` in magnitude: let s
     solve Hs = -g; if gᵀs >= 0, that is no way down, so take s = -g instead. Let t be the first of
     1, 1/2, 1/4, … with ``f(x + t * s) <= f(x) + 1e-4 * t * gᵀs``. Then x becomes x + t * s. If no
-    t >= 1e-9 does it, stop there: the value cannot fall any more.
+    t >= 1e-9 does it, give up: return what you have.
 
     Examples
     --------

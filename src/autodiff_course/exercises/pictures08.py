@@ -35,7 +35,9 @@ def spy(matrices: Sequence, titles: Sequence[str], size: float = 2.13) -> plt.Fi
     ['diagonal', 'full']
     >>> plt.close(figure)
     """
-    figure, axes = plt.subplots(1, len(titles), figsize=(size * len(titles), size + 0.4))
+    lines = 1 + max(title.count("\n") for title in titles)
+    height = size + 0.2 + 0.22 * lines
+    figure, axes = plt.subplots(1, len(titles), figsize=(size * len(titles), height))
     for axis, matrix, title in zip(np.atleast_1d(axes), matrices, titles, strict=True):
         axis.spy(matrix, markersize=min(6, 60 * size / matrix.shape[0]), color="#0072B2")
         axis.set_title(title, fontsize=11)
@@ -94,6 +96,8 @@ def draw_graph(
 ) -> None:
     """Draw the graph of a symmetric pattern: an edge for each entry off the diagonal.
 
+    A number in a vertex is its colour, one beside it, in grey, its own.
+
     Parameters
     ----------
     axis : matplotlib axes
@@ -104,7 +108,7 @@ def draw_graph(
     colors : sequence of int or None
         The colour of each vertex, told by its shape as well; None for none yet.
     labels : sequence, optional
-        What stands in the vertices; their numbers by default.
+        What stands in the vertices, without their numbers beside them; the colours by default.
     thick : collection of (int, int), optional
         Edges to mark.
     title : str, optional
@@ -114,21 +118,25 @@ def draw_graph(
     >>> figure, axis = plt.subplots()
     >>> draw_graph(axis, [(0, 0), (1, 0)], [{0, 1}, {0, 1}], [0, 1], title="one edge")
     >>> [text.get_text() for text in axis.texts], len(axis.lines)
-    (['0', '1'], 1)
+    (['0', '0', '1', '1'], 1)
     >>> plt.close(figure)
     """
     for i, j in [(i, j) for i, row in enumerate(rows) for j in row if i < j]:
         bold = (i, j) in thick or (j, i) in thick
         line = dict(color=MARKED, lw=4.5) if bold else dict(color="#888888", lw=1.2)
         axis.plot(*zip(places[i], places[j], strict=True), **line, zorder=1)
-    labels = range(len(places)) if labels is None else labels
-    for (a, b), color, label in zip(places, colors, labels, strict=True):
+    numbered = labels is None
+    labels = ["" if color is None else color for color in colors] if numbered else labels
+    beside = dict(textcoords="offset points", ha="left", va="bottom", color="#555555", fontsize=11)
+    for vertex, ((a, b), color, label) in enumerate(zip(places, colors, labels, strict=True)):
         look = 6 if color is None else min(color, 6)
         face, shape = ("white", "o") if color is None else (COLORS[look], SHAPES[look])
         size = 620 if shape in "^v" else 420
         axis.scatter(a, b, s=size, color=face, marker=shape, edgecolors="black", zorder=2)
         inside = (0, {"^": -3, "v": 3}.get(shape, 0))
         where = dict(xy=(a, b), xytext=inside, textcoords="offset points", zorder=3, fontsize=12)
+        if numbered:
+            axis.annotate(vertex, (a, b), (13, 9), **beside)
         axis.annotate(label, **where, ha="center", va="center")
     axis.set_axis_off()
     axis.margins(0.16)
