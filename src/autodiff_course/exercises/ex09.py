@@ -342,7 +342,8 @@ def drill_halvings(random):
 @drill
 def drill_multiplier(random):
     """Multiplier of a small problem."""
-    a, b, total = random.randint(1, 5), random.randint(1, 5), random.randint(1, 9)
+    a, b = random.sample(range(1, 6), 2)
+    total = random.randint(1, 9)
     return Problem(
         f"Minimise ({a}·x² + {b}·y²)/2 where x + y = {total}. What is the multiplier λ of "
         f"L = ({a}·x² + {b}·y²)/2 + λ·({total} − x − y)?",
