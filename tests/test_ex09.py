@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 import torch
 from scipy.sparse.linalg import spsolve
 from torch.func import hessian
@@ -129,7 +130,8 @@ def test_entries_counted_at_a_random_place_are_wrong_where_a_term_sleeps():
         both = hessian(lambda z: area(z) + term(z))(z)
         return int(both.count_nonzero() - hessian(area)(z).count_nonzero())
 
-    assert ex09.added_entries.check(answer).status == "wrong"
+    result = ex09.added_entries.check(answer)
+    assert result.status == "wrong" and "asleep" in result.message
 
 
 # 4. line_search
@@ -188,6 +190,7 @@ def test_a_search_without_an_allowance_for_rounding_is_told_what_to_allow_for():
         (lambda t, slope, value: 0.5 * t * slope + 1e-14 * abs(value), "Too large a part"),
         (lambda t, slope, value: 1e-4 * t * slope + 1e-14, "in proportion"),
         (lambda t, slope, value: 1e-4 * t * slope + 1e-12 * abs(value), "more than rounding"),
+        (lambda t, slope, value: t * slope + 1e-14 * abs(value), "10⁻⁴ is missing"),
     ],
 )
 def test_another_condition_on_the_fall_is_wrong(part, said):
@@ -199,6 +202,17 @@ def test_another_condition_on_the_fall_is_wrong(part, said):
 
     result = ex09.line_search.check(answer, seconds=0.5)
     assert result.status == "wrong" and said in result.message
+
+
+def test_just_enough_is_enough():
+    def answer(f, value, slope):
+        t = 1.0
+        while f(t) >= value + 1e-4 * t * slope + 1e-14 * abs(value):
+            t /= 2
+        return t
+
+    result = ex09.line_search.check(answer)
+    assert result.status == "wrong" and "equals" in result.message
 
 
 # 5. least_area
@@ -235,6 +249,18 @@ def test_a_few_steps_are_not_enough(most):
     assert ex09.least_area.check(_newton_steps(most)).status == "wrong"
 
 
+@pytest.mark.parametrize(
+    ("give", "status", "said"),
+    [(torch.tensor, "other way", "float"), (lambda least: torch.zeros(4, 4) + least, "wrong", "")],
+)
+def test_a_tensor_is_not_a_float(give, status, said):
+    def answer(area, wire):
+        return give(ex09.least_area.reference(area, wire))
+
+    result = ex09.least_area.check(answer)
+    assert result.status == status and said in result.message
+
+
 # 6. kkt_step
 
 
@@ -261,6 +287,17 @@ def test_a_kkt_step_may_solve_for_both_columns_at_once_and_return_tensors():
     assert result, result
 
 
+@pytest.mark.parametrize("more", [1, 2])
+def test_three_solves_are_accepted_and_four_are_not(more):
+    def answer(solve, a, r, q):
+        for _ in range(more):
+            solve(a)
+        return ex09.kkt_step.reference(solve, a, r, q)
+
+    result = ex09.kkt_step.check(answer)
+    assert bool(result) == (more == 1) and (result or "more than three" in result.message)
+
+
 # 7. low_rank_solve
 
 
@@ -270,7 +307,20 @@ def test_a_rank_one_system_is_not_solved_with_a_full_matrix():
         full = np.linalg.inv(inverse) + c * np.outer(u, u)
         return np.linalg.solve(full, b)
 
-    assert ex09.low_rank_solve.check(answer).status == "other way"
+    result = ex09.low_rank_solve.check(answer)
+    assert result.status == "other way" and "more than three" in result.message
+
+
+def test_a_full_matrix_from_two_solves_is_named():
+    def answer(solve, u, c, b):
+        return solve(b) - np.outer(solve(u), u) @ solve(b) * c / (1 + c * (u @ solve(u)))
+
+    def few(solve, u, c, b):
+        without, response = solve(b), solve(u)
+        return without - c * np.outer(response, u) @ without / (1 + c * (u @ response))
+
+    assert "more than three" in ex09.low_rank_solve.check(answer).message
+    assert "full matrix" in ex09.low_rank_solve.check(few).message
 
 
 # 8. active_step
@@ -285,6 +335,15 @@ def test_active_rows_may_be_replaced_by_those_of_the_identity():
 
     result = ex09.active_step.check(answer)
     assert result, result
+
+
+@pytest.mark.parametrize("large", [1e12, 1e15])
+def test_active_unknowns_that_move_a_little_are_noticed(large):
+    def answer(H, g, active):
+        return spsolve((H + sp.diags_array(np.where(active, large, 0.0))).tocsc(), -g)
+
+    result = ex09.active_step.check(answer)
+    assert result.status == "wrong" and "nearly 0" in result.message
 
 
 def test_a_dense_step_is_told_that_it_is_dense():

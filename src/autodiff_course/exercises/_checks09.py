@@ -156,6 +156,10 @@ def _rounded(value, excess, slope):
     return case(f, value, slope, label=f"f(t) = {value:g} + {excess:g} down to t = 2⁻⁴⁰")
 
 
+def _just_enough(t):
+    return {0: 0.0, 1: -1e-4}.get(t, -1.0)
+
+
 @line_search.cases
 def _lines():
     fair = "No t is small enough for yours: is t missing in 10⁻⁴·t·slope?"
@@ -172,6 +176,7 @@ def _lines():
         _rounded(-7.0, 1e-15, -1e-17),
         _rounded(1000.0, 2e-12, -1e-13),
         _rounded(7.0, 3e-12, -1e-17),
+        case(_just_enough, 0.0, -1.0, label="f(1) = −10⁻⁴, just enough, and f(t) = −1 below"),
     ]
 
 
@@ -211,6 +216,11 @@ def _wires():
     ]
 
 
+@least_area.method("The area is right, but it is a tensor. Return a float: `.item()`.")
+def _(call):
+    return not isinstance(call.value, torch.Tensor)
+
+
 # Systems with a matrix of which only the solves are known.
 
 
@@ -230,10 +240,12 @@ _FULL = (np.linalg.solve.__wrapped__, np.linalg.inv.__wrapped__, np.outer.__wrap
 
 
 def _few_solves(call):
-    """Tell whether an answer takes few solves, and no full matrix."""
-    solve, u, *_ = call.arguments
-    n = len(u)
-    if call.calls_of(solve) > 3 or any(shape[:1] > (2,) for shape in call.results_of(*_FULL)):
+    return call.calls_of(call.arguments[0]) <= 3
+
+
+def _no_full_matrix(call):
+    n = len(call.arguments[1])
+    if any(shape[:1] > (2,) for shape in call.results_of(*_FULL)):
         return False
     return n < 1000 or call.peak < 8 * n * n / 4  # a quarter of one full matrix
 
@@ -258,12 +270,15 @@ def _borders():
     ]
 
 
+kkt_step.method("The step is right, but it takes more than three solves with S. Two are enough.")(
+    _few_solves
+)
+
 kkt_step.method(
-    "The step is right, but it takes more than three solves with S, or a full matrix. Two solves "
-    "and a few vectors are enough.",
+    "The step is right, but a full matrix is formed. Two solves and a few vectors are enough.",
     watch=_FULL,
     memory=True,
-)(_few_solves)
+)(_no_full_matrix)
 
 
 @kkt_step.method("The step is right, but the caller's a or r is changed.")
@@ -292,11 +307,14 @@ def _systems():
 
 
 low_rank_solve.method(
-    "The solution is right, but it takes more than three solves with S, or a full matrix. Two "
-    "solves and a few vectors are enough.",
+    "The solution is right, but it takes more than three solves with S. Two are enough."
+)(_few_solves)
+
+low_rank_solve.method(
+    "The solution is right, but a full matrix is formed. Two solves and a few vectors are enough.",
     watch=_FULL,
     memory=True,
-)(_few_solves)
+)(_no_full_matrix)
 
 
 @low_rank_solve.method("The solution is right, but the caller's u or b is changed.")
@@ -324,6 +342,15 @@ def _contacts():
             too_slow="Is a dense matrix made, or a loop over its entries?",
         ),
     ]
+
+
+@active_step.method(
+    "s is nearly 0 where active is True, and must be 0: a point that moves by a rounding no longer "
+    "touches. Leave rows and columns out instead of making the diagonal large.",
+    wrong=True,
+)
+def _(call):
+    return not np.asarray(call.value, dtype=float)[call.arguments[2]].any()
 
 
 @active_step.method("The step is right, but a dense matrix is made on the way.", memory=True)

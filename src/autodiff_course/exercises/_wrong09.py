@@ -114,6 +114,11 @@ def _around_the_torus(i, j, k):
     return {(a % k, b % k) for a in (i - 1, i, i + 1) for b in (j - 1, j, j + 1)}
 
 
+@coupled.mistake("Row 0 and column 0 belong to the film as well.")
+def _without_the_first_row(i, j, k):
+    return {(a, b) for a, b in coupled.reference(i, j, k) if a > 0 and b > 0}
+
+
 # added_entries
 
 
@@ -140,6 +145,20 @@ def _all_of_the_sum(area, term, k):
     return _dense_entries(lambda z: area(z) + term(z), k)
 
 
+@added_entries.mistake("That is what the sum has. Subtract what the area has without the term.")
+def _pattern_of_the_sum(area, term, k):
+    z = torch.zeros(k, k, dtype=torch.float64)
+    return hessian_pattern(lambda z: area(z) + term(z), z).nnz
+
+
+@added_entries.mistake(
+    "The two share entries, and these are then subtracted too. Take the pattern of the sum."
+)
+def _difference_of_the_patterns(area, term, k):
+    z = torch.zeros(k, k, dtype=torch.float64)
+    return hessian_pattern(term, z).nnz - hessian_pattern(area, z).nnz
+
+
 @added_entries.mistake(
     "You counted values at one z, it seems; at another z more can differ from zero. The pattern "
     "tells what can."
@@ -148,6 +167,14 @@ def _at_one_place(area, term, k):
     z = torch.zeros(k, k, dtype=torch.float64)
     both = torch.func.hessian(lambda z: area(z) + term(z))(z).count_nonzero()
     return int(both - torch.func.hessian(area)(z).count_nonzero())
+
+
+@added_entries.mistake(
+    "You counted values at some z: there a term may be asleep, as relu is below its kink. The "
+    "pattern tells what can differ from zero."
+)
+def _where_a_term_sleeps(area, term, k):
+    return _dense_entries(lambda z: area(z) + term(z), k) - _dense_entries(area, k)
 
 
 # line_search
@@ -195,6 +222,16 @@ def _with_t_squared(f, value, slope):
 @line_search.mistake("Too large a part of the slope: 10⁻⁴ of what it promises is enough.")
 def _half_of_the_slope(f, value, slope):
     return _search(lambda t: f(t) <= value + 0.5 * t * slope + 1e-14 * abs(value))
+
+
+@line_search.mistake("10⁻⁴ is missing: a small part of what the slope promises is enough.")
+def _all_of_the_slope(f, value, slope):
+    return _search(lambda t: f(t) <= value + t * slope + 1e-14 * abs(value))
+
+
+@line_search.mistake("Just enough is enough: f(t) ≤ …, with the equals sign.")
+def _more_than_enough(f, value, slope):
+    return _search(lambda t: f(t) < value + 1e-4 * t * slope + 1e-14 * abs(value))
 
 
 @line_search.mistake(
@@ -263,7 +300,7 @@ def _area_instead(f, value, slope):
 
 
 def _newton(area, wire, most):
-    """Return the area after `most` Newton steps with a line search, or fewer."""
+    """Return area and film after `most` Newton steps with a line search, or fewer."""
     z = torch.zeros_like(wire[1:-1, 1:-1])
     for _ in range(most):
         gradient, value = torch.func.grad_and_value(area)(z, wire)
@@ -275,12 +312,17 @@ def _newton(area, wire, most):
         while area(z - t * step, wire) > value + 1e-4 * t * slope + 1e-14:
             t /= 2
         z = z - t * step
-    return area(z, wire).item()
+    return area(z, wire).item(), z
+
+
+@least_area.mistake("That is the film, its heights. Return its area.")
+def _the_film(area, wire):
+    return _newton(area, wire, 50)[1]
 
 
 @least_area.mistake("Five steps are too few for this wire: go on until the gradient vanishes.")
 def _five_steps(area, wire):
-    return _newton(area, wire, 5)
+    return _newton(area, wire, 5)[0]
 
 
 @least_area.mistake("That is the area at the start, z = 0: it has not been minimised.")
@@ -409,6 +451,23 @@ def _without_c_below(solve, u, c, b):
 def _minus_below(solve, u, c, b):
     without, response = solve(b), solve(u)
     return without - response * (c * (u @ without) / (1 - c * (u @ response)))
+
+
+@low_rank_solve.mistake("The denominator 1 + c·(u·S⁻¹u) is missing.")
+def _without_a_denominator(solve, u, c, b):
+    without, response = solve(b), solve(u)
+    return without - response * (c * (u @ without))
+
+
+@low_rank_solve.mistake("c is missing in both places, above and in 1 + c·(u·S⁻¹u).")
+def _without_any_c(solve, u, c, b):
+    return low_rank_solve.reference(solve, u, 1.0, b)
+
+
+@low_rank_solve.mistake("The correction runs along S⁻¹u, not along u.")
+def _along_u(solve, u, c, b):
+    without, response = solve(b), solve(u)
+    return without - u * (c * (u @ without) / (1 + c * (u @ response)))
 
 
 # active_step

@@ -168,7 +168,8 @@ line_search.add_hints(
     seconds=30.0,
     tolerance=Tolerance(relative=1e-7),
     minutes=12,
-    insight="The pattern knows nothing of wire or area: one preparation serves every wire.",
+    insight="The pattern knows nothing of the wire: one preparation serves every wire. Another "
+    "area needs its own.",
     next_try="Start from random heights instead of z = 0. Where does it end?",
     uses="import torch\nfrom scipy.sparse.linalg import splu\n"
     "from autodiff_course.sparse import prepare_hessian",
@@ -223,7 +224,7 @@ def kkt_step(solve, a, r, q):
     """Return the vector s and the number m with S·s + m·a = r and a·s = q.
 
     solve(v) gives S⁻¹v for any vector v. a and r are NumPy vectors, q is a number, m the μ of
-    the KKT system. Solve with S a few times only, and form no matrix.
+    the KKT system. Solve with S at most three times, and form no matrix.
 
     Examples
     --------
@@ -255,8 +256,8 @@ kkt_step.add_hints(
 def low_rank_solve(solve, u, c, b):
     """Return x with (S + c·u·uᵀ) x = b, where solve(v) gives S⁻¹v for any vector v.
 
-    u and b are NumPy vectors, c is a number. S + c·u·uᵀ is full: do not form it, and solve with S a
-    few times only.
+    u and b are NumPy vectors, c is a number. S + c·u·uᵀ is full: do not form it, and solve with S
+    at most three times.
 
     Examples
     --------
@@ -341,7 +342,8 @@ def drill_halvings(random):
 @drill
 def drill_multiplier(random):
     """Multiplier of a small problem."""
-    a, b, total = random.randint(1, 5), random.randint(1, 5), random.randint(1, 9)
+    a, b = random.sample(range(1, 6), 2)
+    total = random.randint(1, 9)
     return Problem(
         f"Minimise ({a}·x² + {b}·y²)/2 where x + y = {total}. What is the multiplier λ of "
         f"L = ({a}·x² + {b}·y²)/2 + λ·({total} − x − y)?",
