@@ -196,8 +196,11 @@ def rounded(matrix):
 
 
 def rounded_up(push):
-    """Return push with its last digit off, as another order of addition would leave it."""
-    return lambda v: [math.nextafter(y, math.inf) for y in push(v)]
+    """Return push with its last digit off, as another order of addition would leave it.
+
+    An exact 0 stays: next to it a relative tolerance would see nothing but difference.
+    """
+    return lambda v: [math.nextafter(y, math.inf) if y else y for y in push(v)]
 
 
 def first_that_differs(push, candidates, v):
