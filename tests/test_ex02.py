@@ -354,7 +354,37 @@ def test_a_fixed_direction_is_not_praised_for_being_random():
     for v in duals02.FIXED:
         assert ex02.find_transposed.check(_fixed([*v, 4.0])).status == "wrong"
     assert "for a fixed one a Jacobian can be made" in ex02.find_transposed.insight
-    assert "For a fixed v" in _message(ex02.find_transposed, _fixed([1.0, 2.0, 3.0, 4.0]))
+    assert "Your v is fixed" in _message(ex02.find_transposed, _fixed([1.0, 2.0, 3.0, 4.0]))
+    for v in ([1.0, 10.0, 100.0, 1000.0], [1.0, 2.0, 4.0, 8.0]):
+        result = ex02.find_transposed.check(_fixed(v))
+        assert result.status == "other way" and "the same each time" in result.message
+
+
+@pytest.mark.parametrize("draw", [lambda: random.gauss(0.0, 1.0), lambda: random.randint(1, 99)])
+def test_a_relative_comparison_finds_the_transposed_one_too(draw):
+    def answer(push, candidates):
+        v = [draw() for _ in candidates[0]]
+        truth = push(v)
+        wrong = (not all(map(math.isclose, duals02.times(c)(v), truth)) for c in candidates)
+        return list(wrong).index(True)
+
+    assert ex02.find_transposed.check(answer)
+
+
+@pytest.mark.parametrize(
+    ("v", "message"),
+    [([1.0, 2.0, 3.0, 4.0], "v is fixed"), ([1.0] * 4, "With ones"), ([1.0, 0, 0, 0], "One unit")],
+)
+def test_the_farthest_candidate_along_a_fixed_direction_is_told_so(v, message):
+    def answer(push, candidates):
+        n = len(candidates[0])
+        truth = push(v[:n])
+        return max(
+            range(len(candidates)),
+            key=lambda i: math.dist(duals02.times(candidates[i])(v[:n]), truth),
+        )
+
+    assert message in _message(ex02.find_transposed, answer)
 
 
 def _picked_by(agree):
