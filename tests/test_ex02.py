@@ -90,7 +90,7 @@ def _pair_by_whole_matrices(push, pull, n, m):
     columns = [push(_unit(n, j)) for j in range(n)]
     rows = [pull(_unit(m, i)) for i in range(m)]
     return all(
-        math.isclose(columns[j][i], rows[i][j]) for i, j in itertools.product(range(m), range(n))
+        duals02.close(columns[j][i], rows[i][j]) for i, j in itertools.product(range(m), range(n))
     )
 
 
@@ -680,6 +680,24 @@ def _pair_within(tolerance, draw=lambda: random.gauss(0.0, 1.0)):
 )
 def test_a_careless_pair_test_never_passes_by_luck(answer):
     assert not any(ex02.is_dual_pair.check(answer, seed=seed) for seed in range(20))
+
+
+@pytest.mark.parametrize(
+    ("same", "message"),
+    [
+        (lambda a, b: abs(a - b) < 1e-9, "large numbers"),
+        (lambda a, b: abs(a - b) < 1e-6, "large numbers"),
+        (lambda a, b: round(a, 6) == round(b, 6), "large numbers"),
+        (math.isclose, "Give abs_tol too"),
+    ],
+)
+def test_half_a_tolerance_is_told_which_half_is_missing(same, message):
+    def answer(push, pull, n, m):
+        v, u = ([random.gauss(0.0, 1.0) for _ in range(k)] for k in (n, m))
+        forward = sum(a * b for a, b in zip(u, push(v), strict=True))
+        return same(forward, sum(a * b for a, b in zip(pull(u), v, strict=True)))
+
+    assert message in _message(ex02.is_dual_pair, answer)
 
 
 def test_equality_to_the_last_bit_is_told_so():

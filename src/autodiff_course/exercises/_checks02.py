@@ -5,7 +5,9 @@ from __future__ import annotations
 from .duals02 import (
     CYCLE,
     FIXED,
+    HUGE,
     LARGE,
+    LEFT_OVER,
     MATRICES,
     SLIGHTLY_OFF,
     SQUARE,
@@ -149,6 +151,8 @@ def _pairs():
         *_again(SQUARE, SQUARE, "pull(u) = Ju instead of Jᵀu, J of shape 3 × 3"),
         *_again(CYCLE, CYCLE, "pull(u) = Ju instead of Jᵀu, J a permutation"),
         *_again(STRONG, SLIGHTLY_OFF, "Jᵀu is too large by one part in two million"),
+        _pair(HUGE, rounded(transpose(HUGE)), "a true pair, J of shape 7 × 9, entries up to 1e8"),
+        _pair(LEFT_OVER, [[0.0] * 3] * 3, "a true pair, J = 0, and push leaves some 1e-17"),
     ]
 
 

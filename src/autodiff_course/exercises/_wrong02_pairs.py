@@ -61,6 +61,12 @@ is_dual_pair.add_mistakes(
     lambda push, pull, n, m: all(map(close, pull(push(v := _gauss(n))), v)),
     "A tolerance too wide: rounding leaves 15 digits, and a fault in the seventh passes yours.",
     lambda push, pull, n, m: math.isclose(*_drawn(push, pull, n, m), rel_tol=1e-5, abs_tol=1e-8),
+    "A true pair with large numbers fails: its rounding exceeds a tolerance that is only absolute. "
+    "Give rel_tol too.",
+    lambda push, pull, n, m: abs((two := _drawn(push, pull, n, m))[0] - two[1]) < 1e-9,
+    "A true pair with J = 0 fails: beside 0 any rounding is too much for a tolerance that is only "
+    "relative. Give abs_tol too.",
+    lambda push, pull, n, m: math.isclose(*_drawn(push, pull, n, m), rel_tol=1e-9),
     "The sign counts too: compare the two numbers, not their sizes.",
     lambda push, pull, n, m: close(*map(abs, _drawn(push, pull, n, m))),
 )
@@ -143,7 +149,6 @@ def _along(v, otherwise):
 for _message, _v in (
     (_ALIKE, lambda n: [1.0] * n),
     (_ONE_PLACE, lambda n: [1.0] + [0.0] * (n - 1)),
-    (_ONE_PLACE, lambda n: [0.0] * (n - 1) + [1.0]),
     (_FOR_THIS_V, lambda n: [1.0 + i for i in range(n)]),
     (_FOR_THIS_V, lambda n: [float(i) for i in range(n)]),
     (_FOR_THIS_V, lambda n: [float(n - i) for i in range(n)]),

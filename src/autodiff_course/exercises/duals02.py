@@ -133,6 +133,8 @@ FIXED = ([1.0, 2.0, 3.0], [0.0, 1.0, 2.0], [3.0, 2.0, 1.0], [1.0, -1.0, 1.0])
 WIDE = [[1.0, 2.0, 0.3], [0.0, 0.1, 0.7]]
 LARGE = [[math.sin(1.0 + 9 * i + j) for j in range(9)] for i in range(7)]
 STRONG = [[1000 * a for a in row] for row in LARGE]
+HUGE = [[1e8 * a for a in row] for row in LARGE]
+LEFT_OVER = [[a * 1e-17 for a in row] for row in SQUARE]  # of a product that cancels
 SLIGHTLY_OFF = [[(1 + 5e-7) * a for a in column] for column in zip(*STRONG, strict=True)]
 MATRICES = [
     [[1.0, 2.0]],
