@@ -615,6 +615,27 @@ def test_the_product_rule_of_matrices_in_other_styles():
         assert ex02.matmul_vjp.check(answer)
 
 
+def test_loops_over_entries_are_no_product_of_matrices():
+    torch = pytest.importorskip("torch")
+
+    def by_loops(A, B, adjoint):
+        of_A, of_B = torch.zeros_like(A), torch.zeros_like(B)
+        for i, j in itertools.product(*map(range, A.shape)):
+            for k in range(B.shape[1]):
+                of_A[i, j] += adjoint[i, k] * B[j, k]
+                of_B[j, k] += A[i, j] * adjoint[i, k]
+        return of_A, of_B
+
+    def by_lists(A, B, adjoint):
+        rows = adjoint.tolist()
+        of_A = [[sum(map(math.prod, zip(c, b, strict=True))) for b in B.tolist()] for c in rows]
+        return torch.tensor(of_A, dtype=A.dtype), A.T @ adjoint
+
+    for answer in (by_loops, by_lists):
+        result = ex02.matmul_vjp.check(answer)
+        assert result.status == "other way" and "entry by entry" in result.message
+
+
 # Drills
 
 
