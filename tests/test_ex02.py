@@ -90,7 +90,7 @@ def _pair_by_whole_matrices(push, pull, n, m):
     columns = [push(_unit(n, j)) for j in range(n)]
     rows = [pull(_unit(m, i)) for i in range(m)]
     return all(
-        math.isclose(columns[j][i], rows[i][j]) for i, j in itertools.product(range(m), range(n))
+        duals02.close(columns[j][i], rows[i][j]) for i, j in itertools.product(range(m), range(n))
     )
 
 
@@ -354,7 +354,37 @@ def test_a_fixed_direction_is_not_praised_for_being_random():
     for v in duals02.FIXED:
         assert ex02.find_transposed.check(_fixed([*v, 4.0])).status == "wrong"
     assert "for a fixed one a Jacobian can be made" in ex02.find_transposed.insight
-    assert "For a fixed v" in _message(ex02.find_transposed, _fixed([1.0, 2.0, 3.0, 4.0]))
+    assert "Your v is fixed" in _message(ex02.find_transposed, _fixed([1.0, 2.0, 3.0, 4.0]))
+    for v in ([1.0, 10.0, 100.0, 1000.0], [1.0, 2.0, 4.0, 8.0]):
+        result = ex02.find_transposed.check(_fixed(v))
+        assert result.status == "other way" and "the same each time" in result.message
+
+
+@pytest.mark.parametrize("draw", [lambda: random.gauss(0.0, 1.0), lambda: random.randint(1, 99)])
+def test_a_relative_comparison_finds_the_transposed_one_too(draw):
+    def answer(push, candidates):
+        v = [draw() for _ in candidates[0]]
+        truth = push(v)
+        wrong = (not all(map(math.isclose, duals02.times(c)(v), truth)) for c in candidates)
+        return list(wrong).index(True)
+
+    assert ex02.find_transposed.check(answer)
+
+
+@pytest.mark.parametrize(
+    ("v", "message"),
+    [([1.0, 2.0, 3.0, 4.0], "v is fixed"), ([1.0] * 4, "With ones"), ([1.0, 0, 0, 0], "One unit")],
+)
+def test_the_farthest_candidate_along_a_fixed_direction_is_told_so(v, message):
+    def answer(push, candidates):
+        n = len(candidates[0])
+        truth = push(v[:n])
+        return max(
+            range(len(candidates)),
+            key=lambda i: math.dist(duals02.times(candidates[i])(v[:n]), truth),
+        )
+
+    assert message in _message(ex02.find_transposed, answer)
 
 
 def _picked_by(agree):
@@ -585,6 +615,27 @@ def test_the_product_rule_of_matrices_in_other_styles():
         assert ex02.matmul_vjp.check(answer)
 
 
+def test_loops_over_entries_are_no_product_of_matrices():
+    torch = pytest.importorskip("torch")
+
+    def by_loops(A, B, adjoint):
+        of_A, of_B = torch.zeros_like(A), torch.zeros_like(B)
+        for i, j in itertools.product(*map(range, A.shape)):
+            for k in range(B.shape[1]):
+                of_A[i, j] += adjoint[i, k] * B[j, k]
+                of_B[j, k] += A[i, j] * adjoint[i, k]
+        return of_A, of_B
+
+    def by_lists(A, B, adjoint):
+        rows = adjoint.tolist()
+        of_A = [[sum(map(math.prod, zip(c, b, strict=True))) for b in B.tolist()] for c in rows]
+        return torch.tensor(of_A, dtype=A.dtype), A.T @ adjoint
+
+    for answer in (by_loops, by_lists):
+        result = ex02.matmul_vjp.check(answer)
+        assert result.status == "other way" and "entry by entry" in result.message
+
+
 # Drills
 
 
@@ -650,6 +701,24 @@ def _pair_within(tolerance, draw=lambda: random.gauss(0.0, 1.0)):
 )
 def test_a_careless_pair_test_never_passes_by_luck(answer):
     assert not any(ex02.is_dual_pair.check(answer, seed=seed) for seed in range(20))
+
+
+@pytest.mark.parametrize(
+    ("same", "message"),
+    [
+        (lambda a, b: abs(a - b) < 1e-9, "large numbers"),
+        (lambda a, b: abs(a - b) < 1e-6, "large numbers"),
+        (lambda a, b: round(a, 6) == round(b, 6), "large numbers"),
+        (math.isclose, "Give abs_tol too"),
+    ],
+)
+def test_half_a_tolerance_is_told_which_half_is_missing(same, message):
+    def answer(push, pull, n, m):
+        v, u = ([random.gauss(0.0, 1.0) for _ in range(k)] for k in (n, m))
+        forward = sum(a * b for a, b in zip(u, push(v), strict=True))
+        return same(forward, sum(a * b for a, b in zip(pull(u), v, strict=True)))
+
+    assert message in _message(ex02.is_dual_pair, answer)
 
 
 def test_equality_to_the_last_bit_is_told_so():

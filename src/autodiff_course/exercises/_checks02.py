@@ -5,7 +5,9 @@ from __future__ import annotations
 from .duals02 import (
     CYCLE,
     FIXED,
+    HUGE,
     LARGE,
+    LEFT_OVER,
     MATRICES,
     SLIGHTLY_OFF,
     SQUARE,
@@ -149,6 +151,8 @@ def _pairs():
         *_again(SQUARE, SQUARE, "pull(u) = Ju instead of Jᵀu, J of shape 3 × 3"),
         *_again(CYCLE, CYCLE, "pull(u) = Ju instead of Jᵀu, J a permutation"),
         *_again(STRONG, SLIGHTLY_OFF, "Jᵀu is too large by one part in two million"),
+        _pair(HUGE, rounded(transpose(HUGE)), "a true pair, J of shape 7 × 9, entries up to 1e8"),
+        _pair(LEFT_OVER, [[0.0] * 3] * 3, "a true pair, J = 0, and push leaves some 1e-17"),
     ]
 
 
@@ -202,31 +206,48 @@ def _m_pulls(call):
 
 @find_transposed.cases
 def _candidates():
+    asked = []  # the vectors that all of these inputs were asked along
     return [
-        _suspects([[1.0, 2.0], [0.0, 3.0]], 1, 3, "2 × 2"),
-        _suspects(SQUARE, 0, 2, "3 × 3"),
-        _suspects(SQUARE, 1, 2, "3 × 3"),
-        _suspects(CYCLE, 3, 4, "a permutation"),
-        _suspects([[0.6, -0.8], [0.8, 0.6]], 1, 3, "a rotation"),
-        *(_suspects(frame(k), 2, 3, f"3 × 3, row {k} like column {k}") for k in range(3)),
-        *(_suspects(blind(v), 1, 3, f"3 × 3, with Jv = Jᵀv for v = {v}") for v in FIXED),
+        _suspects([[1.0, 2.0], [0.0, 3.0]], 1, 3, "2 × 2", asked),
+        _suspects(SQUARE, 0, 2, "3 × 3", asked),
+        _suspects(SQUARE, 1, 2, "3 × 3", asked),
+        _suspects(CYCLE, 3, 4, "a permutation", asked),
+        _suspects([[0.6, -0.8], [0.8, 0.6]], 1, 3, "a rotation", asked),
+        *(_suspects(frame(k), 2, 3, f"3 × 3, row {k} like column {k}", asked) for k in range(3)),
+        *(_suspects(blind(v), 1, 3, f"3 × 3, with Jv = Jᵀv for v = {v}", asked) for v in FIXED),
     ]
 
 
-def _suspects(right, transposed, count, text):
+def _suspects(right, transposed, count, text, asked):
     given = [transpose(right) if i == transposed else right for i in range(count)]
-    return case(rounded_up(times(right)), given, label=f"{count} candidates, {text}")
+    multiplied = rounded_up(times(right))
+
+    def push(v):
+        asked.append([float(a) for a in v])
+        return multiplied(v)
+
+    push.asked = asked
+    return case(push, given, label=f"{count} candidates, {text}")
 
 
 @find_transposed.random_cases
 def _random_candidates(random):
     right = [[random.uniform(-1.0, 1.0) for _ in range(4)] for _ in range(4)]
-    return [_suspects(right, random.randrange(3), 3, "4 × 4, random entries")]
+    return [_suspects(right, random.randrange(3), 3, "4 × 4, random entries", [])]
 
 
 @find_transposed.method("More runs than needed: one push serves all candidates.")
 def _one_push(call):
     return call.calls_of(call.arguments[0]) <= 1
+
+
+@find_transposed.method(
+    "Right on these, but your v is the same each time: a Jacobian can be made that it cannot tell "
+    "from its transpose. Draw one."
+)
+def _drawn_anew(call):
+    asked = [v for v in call.arguments[0].asked if len(v) == 3]
+    return len(asked) < 5 or any(v != asked[0] for v in asked)
 
 
 @bracket_costs.cases
@@ -271,8 +292,25 @@ def _products():
     for m, n, p in ((2, 3, 4), (3, 1, 2), (3, 3, 3)):
         shapes = ((m, n), (n, p), (m, p))
         tensors = [torch.randn(s, generator=generator, dtype=torch.float64) for s in shapes]
-        cases.append(case(*tensors, label=f"A of shape {shapes[0]}, B of shape {shapes[1]}"))
+        text = f"A of shape {shapes[0]}, B of shape {shapes[1]}"
+        cases.append(case(*map(_counting(), tensors), label=text))
     return cases
+
+
+def _counting():
+    """Return what makes a tensor that counts how often rows or entries are taken out."""
+    import torch
+
+    class Tensor(torch.Tensor):
+        taken = 0
+
+        @classmethod
+        def __torch_function__(cls, function, types, args=(), kwargs=None):
+            Tensor.taken += function.__name__ in ("__getitem__", "__iter__", "unbind")
+            with torch._C.DisableTorchFunctionSubclass():
+                return function(*args, **(kwargs or {}))
+
+    return lambda tensor: tensor.as_subclass(Tensor)
 
 
 @matmul_vjp.method(
@@ -283,3 +321,11 @@ def _without_autograd(call):
     import torch
 
     return not call.calls_of(torch.autograd.grad, torch.autograd.backward)
+
+
+@matmul_vjp.method(
+    "Right numbers, entry by entry. Each sum over k, or over i, is an entry of a product of two "
+    "matrices: write the two products."
+)
+def _by_whole_matrices(call):
+    return type(call.arguments[0]).taken <= 6 and not call.calls_of("tolist")

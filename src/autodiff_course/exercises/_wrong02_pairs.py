@@ -61,6 +61,12 @@ is_dual_pair.add_mistakes(
     lambda push, pull, n, m: all(map(close, pull(push(v := _gauss(n))), v)),
     "A tolerance too wide: rounding leaves 15 digits, and a fault in the seventh passes yours.",
     lambda push, pull, n, m: math.isclose(*_drawn(push, pull, n, m), rel_tol=1e-5, abs_tol=1e-8),
+    "A true pair with large numbers fails: its rounding exceeds a tolerance that is only absolute. "
+    "Give rel_tol too.",
+    lambda push, pull, n, m: abs((two := _drawn(push, pull, n, m))[0] - two[1]) < 1e-9,
+    "A true pair with J = 0 fails: beside 0 any rounding is too much for a tolerance that is only "
+    "relative. Give abs_tol too.",
+    lambda push, pull, n, m: math.isclose(*_drawn(push, pull, n, m), rel_tol=1e-9),
     "The sign counts too: compare the two numbers, not their sizes.",
     lambda push, pull, n, m: close(*map(abs, _drawn(push, pull, n, m))),
 )
@@ -69,7 +75,11 @@ is_dual_pair.add_mistakes(
 # find_transposed
 
 
-@find_transposed.mistake("By == rounding differs: right products agree up to rounding.", sure=False)
+@find_transposed.mistake(
+    "This is 0 each time. By == that is because rounding differs: right products agree up to "
+    "rounding. Without push nothing could tell.",
+    sure=False,
+)
 def _always_the_first(push, candidates):
     return 0
 
@@ -85,21 +95,15 @@ def _odd_one_out(push, candidates):
     return next((i for i, one in enumerate(candidates) if candidates.count(one) == 1), None)
 
 
-@find_transposed.mistake(
-    "With ones, or the sum of J·v, a permutation and its transpose look alike."
+_ALIKE = (
+    "With ones, or the sum of J·v, a permutation and its transpose look alike: draw v by "
+    "random.gauss."
 )
-def _by_ones(push, candidates):
-    return first_that_differs(push, candidates, [1.0] * len(candidates[0]))
 
 
 _ONE_PLACE = (
     "One unit vector, or one component, compares one column or row: the fault may lie elsewhere."
 )
-
-
-@find_transposed.mistake(_ONE_PLACE)
-def _by_one_column(push, candidates):
-    return first_that_differs(push, candidates, [1.0] + [0.0] * (len(candidates[0]) - 1))
 
 
 def _picked_unless(agree):
@@ -125,15 +129,33 @@ for _place in (1, -1):
     )
 
 
-@find_transposed.mistake("For a fixed v a Jacobian can be made that it cannot tell: draw v.")
-def _by_one_two_three(push, candidates):
-    return first_that_differs(push, candidates, [1.0 + i for i in range(len(candidates[0]))])
-
-
-find_transposed.add_mistakes(
-    "For a fixed v a Jacobian can be made that it cannot tell: draw v.",
-    lambda push, candidates: first_that_differs(push, candidates, [*range(len(candidates[0]))]),
+_FOR_THIS_V = (
+    "Your v is fixed, or drawn from a few numbers such as 1 and -1, and this Jacobian was made for "
+    "it: draw one by random.gauss."
 )
+
+
+def _along(v, otherwise):
+    """Answer by a fixed direction, and with a number or None where it finds no difference."""
+
+    def answer(push, candidates):
+        n = len(candidates[0])
+        found = first_that_differs(push, candidates, v(n))
+        return otherwise if found is None else found
+
+    return answer
+
+
+for _message, _v in (
+    (_ALIKE, lambda n: [1.0] * n),
+    (_ONE_PLACE, lambda n: [1.0] + [0.0] * (n - 1)),
+    (_FOR_THIS_V, lambda n: [1.0 + i for i in range(n)]),
+    (_FOR_THIS_V, lambda n: [float(i) for i in range(n)]),
+    (_FOR_THIS_V, lambda n: [float(n - i) for i in range(n)]),
+    (_FOR_THIS_V, lambda n: [(-1.0) ** i for i in range(n)]),
+):
+    for _otherwise in (None, 0, -1):
+        find_transposed.add_mistakes(_message, _along(_v, _otherwise))
 
 
 @find_transposed.mistake("The answer is an index, not the matrix itself.")

@@ -133,6 +133,8 @@ FIXED = ([1.0, 2.0, 3.0], [0.0, 1.0, 2.0], [3.0, 2.0, 1.0], [1.0, -1.0, 1.0])
 WIDE = [[1.0, 2.0, 0.3], [0.0, 0.1, 0.7]]
 LARGE = [[math.sin(1.0 + 9 * i + j) for j in range(9)] for i in range(7)]
 STRONG = [[1000 * a for a in row] for row in LARGE]
+HUGE = [[1e8 * a for a in row] for row in LARGE]
+LEFT_OVER = [[a * 1e-17 for a in row] for row in SQUARE]  # of a product that cancels
 SLIGHTLY_OFF = [[(1 + 5e-7) * a for a in column] for column in zip(*STRONG, strict=True)]
 MATRICES = [
     [[1.0, 2.0]],
@@ -196,8 +198,11 @@ def rounded(matrix):
 
 
 def rounded_up(push):
-    """Return push with its last digit off, as another order of addition would leave it."""
-    return lambda v: [math.nextafter(y, math.inf) for y in push(v)]
+    """Return push with its last digit off, as another order of addition would leave it.
+
+    An exact 0 stays: next to it a relative tolerance would see nothing but difference.
+    """
+    return lambda v: [math.nextafter(y, math.inf) if y else y for y in push(v)]
 
 
 def first_that_differs(push, candidates, v):

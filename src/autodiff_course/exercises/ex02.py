@@ -222,26 +222,29 @@ jacobian_by_rows.add_hints(
     insight="One run told them apart. A random direction misses the fault only by bad luck; for a "
     "fixed one a Jacobian can be made that it cannot tell from its transpose.",
     next_try="Make a Jacobian that v = (2, 5, -3) cannot tell from its transpose.",
-    uses="import random",
+    uses="import math\nimport random",
 )
 def find_transposed(push, candidates):
     """Return the index of the candidate that is the Jacobian transposed.
 
     push(v) is Jv, the truth. The candidates are square matrices, as lists
-    of rows; all others are right. One call of push is enough.
+    of rows; all others are right. One call of push, with a random v, is
+    enough. Compare by math.isclose with abs_tol=1e-9: its numbers are rounded.
     """
     v = [random.gauss(0.0, 1.0) for _ in candidates[0]]
     truth = push(v)
     for index, matrix in enumerate(candidates):
         product = [sum(a * b for a, b in zip(row, v, strict=True)) for row in matrix]
-        if any(abs(p - t) > 1e-9 for p, t in zip(product, truth, strict=True)):
+        pairs = zip(product, truth, strict=True)
+        if not all(math.isclose(p, t, abs_tol=1e-9) for p, t in pairs):
             return index
     return None
 
 
 find_transposed.add_hints(
     "For every v, a right candidate times v is push(v).",
-    "Draw one random v, push it once, and multiply each candidate by it.",
+    "Draw one random v, push it once, multiply each candidate by it, and compare every number "
+    "by math.isclose with abs_tol=1e-9.",
 )
 
 
