@@ -59,7 +59,12 @@ class Panel {
     }));
     const first = Math.min(top, ...ends.map((end) => end.first));
     const last = Math.max(top + height, ...ends.map((end) => end.last));
-    setAll(this.svg, { viewBox: [left, first, width, last - first].join(" "), height: `${last - first}pt` });
+    const taller = first < top || last > top + height;
+    // A slide cuts the border off the picture: one that needs no more room stays as it is.
+    if (taller || this.taller) {
+      setAll(this.svg, { viewBox: [left, first, width, last - first].join(" "), height: `${last - first}pt` });
+    }
+    this.taller = taller;
   }
 
   // `held`: {kind: what each node holds}; `marks`: {nodes, edges, sent}, each an array of numbers.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from ._shared04 import IN_PLACE, SHORT_STEP
 from ._tensors import numbers
 from .ex04 import (
     agrees,
@@ -14,11 +15,6 @@ from .ex04 import (
     training_calls,
 )
 from .framework import case
-
-# A float32 holds this step, but not 0.4: what passes through float32 on the way loses its digits.
-SHORT_STEP = 2.0**-17
-
-IN_PLACE = "You changed an argument in place. The adjoint belongs to the sweep: make a new tensor."
 
 
 @scaled_backward.cases

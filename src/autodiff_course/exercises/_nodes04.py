@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from ._checks04 import SHORT_STEP
+from ._shared04 import SHORT_STEP
 from ._tensors import numbers
 from .ex04 import node_of, recursive_node
 from .framework import case

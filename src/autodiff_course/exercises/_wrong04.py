@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from ._checks04 import IN_PLACE
+from ._shared04 import IN_PLACE
 from .ex04 import (
     agrees,
     best_step,
