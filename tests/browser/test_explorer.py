@@ -377,7 +377,7 @@ ROOM = """() => {
         outside.bottom - Math.max(...inside.map((box) => box.bottom)),
     ];
 }"""
-VIEW = "document.querySelector('.ad-explorer svg').getAttribute('viewBox')"
+VIEW = "document.querySelector('.ad-explorer svg').getAttribute('viewBox').split(' ').map(Number)"
 
 
 def test_sweeps_appear_when_they_are_asked_for_and_follow_their_seeds(opened):

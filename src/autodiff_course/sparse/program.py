@@ -147,14 +147,17 @@ def _without_placements(recording: Recording) -> Recording:
     for node in recording.nodes:
         for old in node.operands:
             uses[old] = uses.get(old, 0) + 1
+    # What an input was made of is not here: it was computed by another recording.
+    computed = set(recording.nodes) - {*recording.inputs, *recording.outputs}
+    passing = {node for node, count in uses.items() if count == 1} & computed
     new: dict[Node, Node] = {}
     nodes = []
     for node in recording.nodes:
         total, part = _sum_with_part(node)
-        if part is not None and uses[part] == 1 and part not in recording.outputs:
+        if part in passing:
             source, _, *where = part.args
             factor = 1
-            if uses[source] == 1 and source not in recording.outputs and _is_multiple(source):
+            if source in passing and _is_multiple(source):
                 source, factor = source.args
             ends = (new.get(total, total), new.get(source, source))
             args = (*ends, factor, PLACED[part.target], *where)
