@@ -28,8 +28,8 @@ def pytest_collection_modifyitems(items):
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers():
-    """Take two processes more than there are cores: tests wait for kernels, browsers and clocks."""
-    return min((os.cpu_count() or 1) + 2, 4)
+    """Take one process more than there are cores: tests wait for kernels, browsers and clocks."""
+    return min((os.cpu_count() or 1) + 1, 4)
 
 
 @pytest.hookimpl(optionalhook=True)
