@@ -355,4 +355,4 @@ def drill_multiplier(random):
 
 
 # What answers are tried on, and the mistakes that are recognised: they need the exercises above.
-from . import _checks09, _wrong09  # noqa: E402, F401
+from . import _checks09, _wrong09, _wrong09_constraints  # noqa: E402, F401
